@@ -1,0 +1,223 @@
+/* file: inodes, directories, mounts, open file descriptions (OFD), fd tables, path walk. Everything under the kernel
+ * lock. Knows mm (iobuf) and wait (queues); knows no syscall, task or tty: it is given credentials, root and cwd in a
+ * struct fs_context, and returns -errno.
+ *
+ * One generic inode with ops per file system: memfs (file/memfs.c: also layers), devfs, devpts, procfs and anonymous
+ * inodes (pipes, sockets, eventfd) fill in the ops they have. */
+#ifndef TIDEMARK_FILE_FILE_H
+#define TIDEMARK_FILE_FILE_H
+#include "../mm/mm.h"
+#include "../wait/wait.h"
+
+struct inode;
+struct ofd;
+struct superblock;
+struct poll_table;
+
+struct timespec64 {
+  i64 sec;
+  i32 nsec;
+};
+
+struct credentials {
+  u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+  u32 group_count;
+  u32 groups[32];
+};
+
+/* ---- inodes ---- */
+struct dirent_out { /* what readdir reports */
+  u64 ino;
+  u8 type;          /* DT_* */
+  const char *name;
+  u32 name_bytes;
+};
+/* returns false to stop (buffer full) */
+typedef bool (*readdir_fn)(void *arg, const struct dirent_out *d, u64 next_pos);
+
+struct inode_ops {
+  /* directories: child with a new reference in *out, or -ENOENT. name is not NUL-terminated. */
+  int (*lookup)(struct inode *dir, const char *name, u32 bytes, struct inode **out);
+  int (*create)(struct inode *dir, const char *name, u32 bytes, u32 mode, u32 uid, u32 gid, u64 rdev, struct inode **out);
+  int (*symlink)(struct inode *dir, const char *name, u32 bytes, const char *target, u32 uid, u32 gid);
+  int (*link)(struct inode *dir, const char *name, u32 bytes, struct inode *target);
+  int (*unlink)(struct inode *dir, const char *name, u32 bytes, bool want_dir);
+  int (*rename)(struct inode *old_dir, const char *old_name, u32 old_bytes, struct inode *new_dir, const char *new_name,
+                u32 new_bytes, u32 flags);
+  int (*readdir)(struct inode *dir, u64 pos, readdir_fn fn, void *arg); /* "." and ".." are the caller's */
+  /* symbolic links: target bytes into buf (no NUL), returns length. procfs magic links fill *jump instead (own reference). */
+  i64 (*readlink)(struct inode *ino, char *buf, u32 bytes);
+  int (*follow)(struct inode *ino, struct inode **jump);
+  /* regular files: a pointer to the page's bytes for mmap and the page cache. write: make it private to this inode
+   * (copy-on-write from a layer) and allocate holes. NULL *page with 0: a hole. -EIO/-ENOSPC/-ENOMEM. */
+  int (*page)(struct inode *ino, u64 index, bool write, u8 **page);
+  int (*truncate)(struct inode *ino, u64 bytes);
+  int (*open)(struct inode *ino, struct ofd *ofd); /* may replace ofd->ops and set ofd->priv (devices, procfs, fifos) */
+  int (*getattr)(struct inode *ino);               /* refresh dynamic fields (procfs); may be NULL */
+  void (*evict)(struct inode *ino);                /* last reference gone */
+};
+
+struct inode {
+  const struct inode_ops *ops;
+  const struct ofd_ops *fops; /* default ops for an OFD opened on it */
+  struct superblock *sb;
+  u32 refs;
+  u32 nlink;
+  u64 ino;
+  u32 mode, uid, gid;
+  u64 rdev;
+  u64 size;       /* bytes */
+  u64 blocks_512; /* st_blocks */
+  struct timespec64 atime, mtime, ctime, btime;
+  struct wait_queue wait;     /* fifo opens, locks */
+  struct inode *mounted;      /* root of a file system mounted on this directory, or NULL */
+  void *locks;                /* record locks (file/lock.c) */
+  void *priv;                 /* the file system's own */
+  u32 write_denied;           /* >0: being executed (ETXTBSY) */
+};
+
+struct superblock {
+  const char *type; /* "tmpfs", "proc", "devtmpfs", "devpts" */
+  u64 dev;          /* st_dev */
+  u32 magic;        /* statfs f_type */
+  struct inode *root;
+  struct inode *mountpoint; /* NULL for the root file system */
+  char mount_path[64];      /* for /proc/mounts */
+  u64 next_ino;
+  u64 blocks_used, blocks_limit, inodes_used, inodes_limit; /* 4 KiB blocks */
+  void *priv;
+};
+
+void inode_get(struct inode *ino);
+void inode_put(struct inode *ino);
+struct inode *inode_new(struct superblock *sb, u32 mode); /* refs 1, nlink 1, times now */
+struct timespec64 time_now(void);
+
+/* ---- open file descriptions ---- */
+struct ofd_ops {
+  i64 (*read)(struct ofd *f, struct iobuf *io, u64 *pos);  /* pos: NULL for streams' callers never; streams ignore it */
+  i64 (*write)(struct ofd *f, struct iobuf *io, u64 *pos);
+  i64 (*seek)(struct ofd *f, i64 offset, int whence);      /* NULL: -ESPIPE */
+  u32 (*poll)(struct ofd *f, struct poll_table *pt);       /* POLL* now; registers on its queues when pt is not NULL */
+  i64 (*ioctl)(struct ofd *f, u32 request, uaddr_t arg);   /* NULL: -ENOTTY */
+  int (*fsync)(struct ofd *f);
+  int (*mmap_ok)(struct ofd *f, int prot, int flags);      /* NULL: regular file rules */
+  void (*release)(struct ofd *f);                          /* last reference */
+  void (*flush)(struct ofd *f);                            /* each close(2) */
+  const char *(*link_text)(struct ofd *f, char *buf, u32 bytes); /* /proc/self/fd for anonymous: "pipe:[12]" */
+};
+
+struct ofd {
+  const struct ofd_ops *ops;
+  struct inode *inode;
+  u32 refs;
+  u32 flags;     /* O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH ... */
+  u64 pos;
+  u32 generation;
+  char *path;    /* absolute path at open, for /proc and the cwd; may be NULL */
+  void *priv;    /* the object behind it: pipe, tty, socket, eventfd */
+  i32 owner_pid; /* F_SETOWN */
+  struct list poll_hooks; /* epoll registrations on this description */
+};
+void ofd_get(struct ofd *f);
+void ofd_put(struct ofd *f);
+/* anonymous descriptions (pipes, eventfd ...): takes over the inode reference */
+struct ofd *ofd_new(struct inode *inode, const struct ofd_ops *ops, u32 flags, void *priv);
+struct inode *inode_anonymous(u32 mode); /* on a hidden "anon" superblock */
+i64 ofd_read(struct ofd *f, struct iobuf *io);                 /* at f->pos, access mode checked */
+i64 ofd_write(struct ofd *f, struct iobuf *io);
+i64 ofd_pread(struct ofd *f, struct iobuf *io, u64 pos);
+i64 ofd_pwrite(struct ofd *f, struct iobuf *io, u64 pos);
+/* whole kernel-side read of a regular file range (ELF headers, #!): bytes read or -errno */
+i64 inode_read_kernel(struct inode *ino, u64 pos, void *dst, u32 bytes);
+
+/* ---- poll ---- */
+struct poll_table { /* collects wait entries; ipc/poll.c owns the storage */
+  void (*add)(struct poll_table *pt, struct wait_queue *q);
+};
+static inline void poll_wait(struct poll_table *pt, struct wait_queue *q) {
+  if (pt) pt->add(pt, q);
+}
+
+/* ---- fd tables ---- */
+#define FD_LIMIT_DEFAULT 1024u
+#define FD_LIMIT_HARD 65536u
+struct fd_entry {
+  struct ofd *ofd;
+  bool cloexec;
+};
+struct fd_table {
+  u32 refs;
+  u32 capacity;
+  u32 lowest_free_hint;
+  struct fd_entry *entries;
+};
+struct fd_table *fd_table_new(void);
+struct fd_table *fd_table_copy(const struct fd_table *from); /* same OFDs, referenced */
+void fd_table_get(struct fd_table *t);
+void fd_table_put(struct fd_table *t); /* last reference closes all */
+void fd_table_close_on_exec(struct fd_table *t);
+struct ofd *fd_get(struct fd_table *t, int fd); /* borrowed, or NULL (-EBADF) */
+int fd_install(struct fd_table *t, struct ofd *f, int lowest, u32 limit, bool cloexec); /* takes the reference on success */
+int fd_replace(struct fd_table *t, int fd, struct ofd *f, u32 limit, bool cloexec);     /* dup2: closes what was there */
+int fd_close(struct fd_table *t, int fd);
+
+/* ---- path walk ---- */
+struct fs_context { /* shared by threads (CLONE_FS) */
+  u32 refs;
+  struct inode *root, *cwd;
+  char *cwd_path; /* absolute, as the process sees it */
+  u32 umask;
+};
+struct fs_context *fs_context_new(struct inode *root);
+struct fs_context *fs_context_copy(const struct fs_context *from);
+void fs_context_put(struct fs_context *fs);
+
+struct walk { /* result of path_walk */
+  struct inode *dir;    /* parent, referenced (NULL for "/") */
+  struct inode *inode;  /* the thing, referenced, or NULL when only the last component is missing */
+  char *last;           /* last component in `path`, or "" */
+  u32 last_bytes;
+  bool trailing_slash;
+  char path[4096];      /* normalised absolute path */
+};
+#define WALK_NOFOLLOW 1u   /* do not follow a final symbolic link */
+#define WALK_PARENT 2u     /* inode may be missing: no -ENOENT for the last component */
+#define WALK_DIRECTORY 4u  /* -ENOTDIR unless a directory */
+#define WALK_EMPTY 8u      /* AT_EMPTY_PATH: "" means the start directory itself */
+#define WALK_NO_MAGIC 16u  /* RESOLVE_NO_MAGICLINKS */
+/* at: directory to start at for relative paths (NULL = fs->cwd; at_path its absolute path). Follows at most 40 links
+ * (ELOOP); NAME_MAX 255, PATH_MAX 4096. Search permission is checked with cred. `w` is large: kmalloc it or use walk_new. */
+int path_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
+              const char *path, u32 flags, struct walk *w);
+void walk_free(struct walk *w); /* drops references; NULL is fine */
+struct walk *walk_new(void);
+int inode_permission(const struct inode *ino, const struct credentials *cred, u32 mask); /* 4 r, 2 w, 1 x: 0 or -EACCES */
+/* open(2) whole: O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE; new description in *out */
+int file_open(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
+              const char *path, u32 flags, u32 mode, struct ofd **out);
+int file_open_inode(struct inode *ino, const char *path, u32 flags, struct ofd **out);
+
+/* ---- roots and layers ---- */
+/* A root is a writable tree over a frozen one. Root 0 is made at boot (empty). Handles are small integers. */
+#define MAX_ROOTS 64
+struct inode *root_inode(u32 root);                 /* borrowed or NULL */
+int root_new(i32 base);                             /* base -1: empty; else a fresh writable view of root `base`'s frozen
+                                                       layers (its own writes are not seen). Mounts /dev /proc /dev/pts
+                                                       /dev/shm /tmp as needed. Handle or -errno */
+int root_drop(u32 root);                            /* frees the writable part; -EBUSY while processes use it */
+/* Apply a layer to root's frozen tree: index = struct layer_entry[] + strings (ABI layout), blob = file bodies.
+ * All or nothing: the index is checked whole first; -EINVAL names nothing, klog says which entry. The blob's memory is
+ * kept by reference (kernel heap pages); on failure the caller frees it. */
+int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes);
+void file_boot(void);
+
+/* devices register by number; devfs nodes open through this table */
+int chrdev_register(u32 major, u32 minor_first, u32 minors, const struct ofd_ops *ops,
+                    int (*open)(struct inode *ino, struct ofd *ofd));
+/* other rooms add file systems: make a superblock and mount its root on an existing directory of `root` */
+struct superblock *superblock_new(const char *type, u32 magic);
+int fs_mount(struct inode *root, const char *path, struct superblock *sb);
+/* procfs/ registers here; called for every new root */
+void fs_on_new_root(int (*fn)(struct inode *root));
+#endif

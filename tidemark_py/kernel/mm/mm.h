@@ -1,0 +1,109 @@
+/* mm: one address space per process: areas (VMAs), page faults, brk/mmap family, user copies.
+ *
+ * The structures live in kernel memory; bytes and permission bytes live in the guest memory of the workers that run
+ * the process. Only those workers may call what touches them (everything below that says "own memory"). All calls want
+ * the kernel lock. Demand paging: an area's pages start with permission byte 0; mm_fault() brings each page in at
+ * first touch (zero page, file page, stack growth), sets RESIDENT, and W + DIRTY only at the first write, so that fork
+ * copies dirty pages alone and clean file pages are read again by the child. */
+#ifndef TIDEMARK_MM_MM_H
+#define TIDEMARK_MM_MM_H
+#include "guest.h"
+
+struct ofd;
+struct thread;
+
+#define ACCESS_R PERM_R
+#define ACCESS_W PERM_W
+#define ACCESS_X PERM_X
+
+struct vma {
+  u32 start, end;   /* page numbers, [start, end) */
+  u8 prot;          /* PERM_R|W|X as mprotect says */
+  bool shared;      /* MAP_SHARED */
+  bool grows_down;  /* the stack */
+  struct ofd *file; /* NULL for anonymous; holds a reference */
+  u64 file_page;    /* page of the file at start */
+  const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL */
+};
+
+struct mm {
+  u32 refs;              /* processes on it: >1 only under CLONE_VM without CLONE_THREAD (vfork) */
+  struct vma *vmas;      /* sorted, disjoint */
+  u32 vma_count, vma_capacity;
+  u64 brk_start, brk;    /* bytes */
+  u64 stack_top;
+  u64 limit_bytes;       /* RLIMIT_AS-like cap on mapped writable bytes; ENOMEM beyond */
+  u64 mapped_bytes;
+  u32 resident_pages, dirty_pages;
+  u64 max_guest_bytes;   /* what this tab's memories allow: 4, 2, 1 GiB or 512 MiB less the head */
+  u32 code_generation;   /* bumped when executable pages change: instances drop their decode caches (cpu) */
+  void *code;            /* the decode cache, shared by the threads of the process: owned by cpu/ */
+  /* what /proc shows */
+  u64 arg_start, arg_end, env_start, env_end;
+  u8 regblocks_used[REGBLOCKS / 8];
+  bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
+};
+
+struct mm *mm_create(void);                /* NULL: no memory */
+struct mm *mm_fork(const struct mm *from); /* areas copied, files referenced; pages are moved by task/fork.c */
+void mm_get(struct mm *mm);
+void mm_put(struct mm *mm);                /* last reference: frees areas and code cache (not guest bytes) */
+/* own memory: forget every page: zero resident bytes and permission bytes, for exec or before the worker is pooled. */
+void mm_reset_guest(struct mm *mm);
+int mm_regblock_alloc(struct mm *mm);      /* slot 0..REGBLOCKS-1 or -EAGAIN */
+void mm_regblock_free(struct mm *mm, int slot);
+
+/* mmap(2) family, own memory. Lengths and addresses in bytes as the guest gave them. Return address or -errno. */
+i64 mm_map(struct mm *mm, u64 addr, u64 bytes, int prot, int flags, struct ofd *file, u64 offset_bytes);
+int mm_unmap(struct mm *mm, u64 addr, u64 bytes);
+int mm_protect(struct mm *mm, u64 addr, u64 bytes, int prot);
+i64 mm_remap(struct mm *mm, u64 old_addr, u64 old_bytes, u64 new_bytes, int flags, u64 new_addr);
+i64 mm_brk(struct mm *mm, u64 addr);
+int mm_advise(struct mm *mm, u64 addr, u64 bytes, int advice);
+const struct vma *mm_find(const struct mm *mm, u32 page); /* the area that holds page, or NULL */
+
+/* Own memory, lock held. Make `addr` accessible for `access` (ACCESS_*). 0, or -EFAULT with *si_signo/*si_code set
+ * (SIGSEGV SEGV_MAPERR/SEGV_ACCERR, SIGBUS BUS_ADRERR past a file's end), or -ENOMEM. */
+int mm_fault(struct mm *mm, u64 addr, u32 access, int *si_signo, int *si_code);
+/* Slow path of one guest access of 1..8 bytes that crosses pages, hits an external page or a not-present page.
+ * Takes the lock itself. 0 or -EFAULT (fault details in current->fault). */
+int mm_slow_load(u64 addr, u32 bytes, u64 *value);
+int mm_slow_store(u64 addr, u32 bytes, u64 value);
+int mm_slow_prepare(u64 addr, u32 bytes, u32 access); /* make pages present for AMO/LR/SC; -EFAULT as above */
+
+/* fork page transfer, own memory of the caller (task/fork.c drives it).
+ * mm_dirty_next: next page number >= page whose bytes fork must copy, or -1. */
+i64 mm_dirty_next(const struct mm *mm, u32 page);
+void mm_page_export(u32 page, void *dst);            /* guest -> kernel, PAGE_BYTES */
+void mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest, sets permission byte by its area */
+
+/* ---- user copies (own memory, lock held): every guest pointer goes through these ---- */
+int copy_in(void *dst, uaddr_t src, size_t bytes);        /* 0 or -EFAULT */
+int copy_out(uaddr_t dst, const void *src, size_t bytes); /* 0 or -EFAULT */
+int zero_out(uaddr_t dst, size_t bytes);
+/* NUL-terminated string, at most max bytes with the NUL: its length, -EFAULT, or -ENAMETOOLONG. */
+i64 strncpy_in(char *dst, uaddr_t src, size_t max);
+int access_prepare(uaddr_t a, size_t bytes, u32 access); /* fault in a whole range before side effects: 0 or -EFAULT */
+#define COPY_IN(obj, src) copy_in(&(obj), (src), sizeof(obj))
+#define COPY_OUT(dst, obj) copy_out((dst), &(obj), sizeof(obj))
+
+/* A cursor over a guest's buffers (read, readv, recvmsg ...) or a kernel buffer: what file operations see. */
+struct iobuf {
+  bool kernel;            /* segments are kernel addresses */
+  u32 segment, segments;
+  u64 done_in_segment;
+  u64 left;               /* bytes left in all */
+  struct iovec_seg { u64 base, len; } *segs;
+  struct iovec_seg inline_seg;
+};
+void iobuf_init_guest(struct iobuf *io, uaddr_t base, u64 len);
+void iobuf_init_kernel(struct iobuf *io, void *base, u64 len);
+/* reads a guest iovec array (max IOV_MAX 1024); -EINVAL, -EFAULT, -ENOMEM; free with iobuf_free. */
+int iobuf_init_iovec(struct iobuf *io, uaddr_t iov, u32 count);
+void iobuf_free(struct iobuf *io);
+int iobuf_prepare(struct iobuf *io, u32 access);        /* fault in all that is left: 0 or -EFAULT */
+/* move up to n bytes; returns the bytes moved, or -EFAULT when none could be. */
+i64 iobuf_write(struct iobuf *io, const void *src, u64 n); /* kernel -> the buffers (a guest's read) */
+i64 iobuf_read(struct iobuf *io, void *dst, u64 n);        /* the buffers -> kernel (a guest's write) */
+i64 iobuf_zero(struct iobuf *io, u64 n);
+#endif

@@ -1,0 +1,36 @@
+/* wait: parking and waking. One cell per thread; queues hold entries that point to threads (or to a callback).
+ * Pattern (Linux' wait_event): under the lock, add entries, test the condition, wait_park(), test again, remove.
+ * Data, signals and kill all wake the same cell. futex(2) lives here as well. */
+#ifndef TIDEMARK_WAIT_WAIT_H
+#define TIDEMARK_WAIT_WAIT_H
+#include "../core/core.h"
+
+struct thread;
+struct wait_queue {
+  struct list entries; /* of wait_entry.link; zeroed memory is NOT valid: wait_queue_init */
+};
+struct wait_entry {
+  struct list link;
+  struct thread *thread;  /* whose cell to wake; NULL: call wake() */
+  void (*wake)(struct wait_entry *e, u32 events);
+  u32 events;             /* interest (POLL*), 0 = any */
+  bool queued, fired, exclusive;
+  void *data;
+};
+#define WAIT_FOREVER (~0ull)
+
+void wait_queue_init(struct wait_queue *q);
+void wait_add(struct wait_queue *q, struct wait_entry *e);    /* e zeroed by the caller, then thread or wake set */
+void wait_remove(struct wait_entry *e);                       /* fine when not queued */
+void wait_wake(struct wait_queue *q, u32 events);             /* all non-exclusive and one exclusive entry */
+void wait_wake_n(struct wait_queue *q, u32 events, u32 n);    /* at most n entries; returns nothing */
+/* Park the current thread until its cell is signalled; the lock is dropped meanwhile and held again on return.
+ * deadline: CLOCK_MONOTONIC ns or WAIT_FOREVER. 0 woken (maybe spuriously), -ERESTARTSYS signal or kill pending,
+ * -ETIMEDOUT, -EAGAIN for a thread that may not park (attached roles on an event loop). */
+int wait_park(u64 deadline_ns);
+/* Like wait_park but only kill wakes it early (uninterruptible). */
+int wait_park_killable(u64 deadline_ns);
+/* one queue, one wake-up: add, park, remove */
+int wait_on(struct wait_queue *q, u64 deadline_ns);
+void thread_wake(struct thread *t); /* signal a thread's cell */
+#endif
