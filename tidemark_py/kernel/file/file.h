@@ -117,7 +117,13 @@ struct ofd {
   char *path;    /* absolute path at open, for /proc and the cwd; may be NULL */
   void *priv;    /* the object behind it: pipe, tty, socket, eventfd */
   i32 owner_pid; /* F_SETOWN */
-  struct list poll_hooks; /* epoll registrations on this description */
+  struct list poll_hooks; /* poll_hook: epoll registrations and watches; ofd_new makes it an empty list */
+};
+/* Told when the description goes: the last ofd_put calls released() of every hook (which may remove any of them: take
+ * the first until the list is empty; a hook it leaves in place is unlinked) before ops->release. */
+struct poll_hook {
+  struct list link;
+  void (*released)(struct poll_hook *h, struct ofd *f);
 };
 void ofd_get(struct ofd *f);
 void ofd_put(struct ofd *f);
@@ -134,9 +140,13 @@ i64 inode_read_kernel(struct inode *ino, u64 pos, void *dst, u32 bytes);
 /* ---- poll ---- */
 struct poll_table { /* collects wait entries; ipc/poll.c owns the storage */
   void (*add)(struct poll_table *pt, struct wait_queue *q);
+  u64 deadline_ns; /* look again at this time (CLOCK_MONOTONIC): timerfd */
 };
 static inline void poll_wait(struct poll_table *pt, struct wait_queue *q) {
   if (pt) pt->add(pt, q);
+}
+static inline void poll_deadline(struct poll_table *pt, u64 ns) {
+  if (pt && ns < pt->deadline_ns) pt->deadline_ns = ns;
 }
 
 /* ---- fd tables ---- */

@@ -1,0 +1,254 @@
+/* pipe: pipes and fifos (pipe(7), fifo(7), pipe(2), F_SETPIPE_SZ of fcntl(2)).
+ *
+ * Owns: struct pipe, a byte ring that starts empty and grows by doubling up to its limit (64 KiB unless F_SETPIPE_SZ),
+ * so that an idle pipe costs one small allocation. Called by sys/pipe.c, by file/ for S_IFIFO, by procfs for names.
+ * Writes of at most PIPE_BUF bytes are atomic. A write without readers returns -EPIPE; sys/ raises SIGPIPE.
+ * Wake-ups go out on edges only, as Linux does it: readers when data appears in an empty pipe, writers when PIPE_BUF
+ * bytes are free again. (A pipe that somebody polls wakes at every write: edge-triggered epoll counts on it.)
+ * Missing: O_DIRECT packet mode. */
+#include "pipe.h"
+
+#define PIPE_DEFAULT_BYTES 65536u
+#define PIPE_MAX_BYTES (1024u * 1024u)
+
+struct pipe {
+  u8 *ring;             /* `size` bytes in whole pages; NULL until the first write */
+  u32 size, limit;      /* bytes: now; at most */
+  u32 head, used;       /* read position; bytes in it */
+  u32 readers, writers; /* open descriptions by access mode */
+  u32 reader_opens, writer_opens; /* ever: a fifo's opener may meet a peer that has left already */
+  bool polled;
+  struct wait_queue read_wait, write_wait;
+  struct inode *fifo;   /* the named inode (not referenced: every open description holds it), NULL for pipe(2) */
+  struct list link;     /* open_fifos */
+};
+static struct list open_fifos = {&open_fifos, &open_fifos};
+
+static struct pipe *pipe_make(struct inode *fifo) {
+  struct pipe *p = kzalloc(sizeof *p);
+  if (!p) return NULL;
+  p->limit = PIPE_DEFAULT_BYTES, p->fifo = fifo;
+  wait_queue_init(&p->read_wait), wait_queue_init(&p->write_wait);
+  if (fifo)
+    list_add_tail(&open_fifos, &p->link);
+  else
+    list_init(&p->link);
+  return p;
+}
+
+static void pipe_free(struct pipe *p) {
+  list_remove(&p->link);
+  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
+  kfree(p);
+}
+
+/* Give the ring `size` bytes, which hold what is in it. No memory: the pipe stays as it is. */
+static bool pipe_resize(struct pipe *p, u32 size) {
+  u8 *ring = kpages_alloc(size / PAGE_BYTES);
+  if (!ring) return false;
+  u32 first = p->ring ? MIN(p->used, p->size - p->head) : 0;
+  if (first) memcpy(ring, p->ring + p->head, first);
+  if (p->used > first) memcpy(ring + first, p->ring, p->used - first);
+  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
+  p->ring = ring, p->size = size, p->head = 0;
+  return true;
+}
+
+static i64 pipe_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
+  struct pipe *p = f->priv;
+  if (!io->left) return 0;
+  while (!p->used) {
+    if (!p->writers) return 0;
+    if (f->flags & O_NONBLOCK) return -EAGAIN;
+    int r = wait_on(&p->read_wait, WAIT_FOREVER);
+    if (r) return r;
+  }
+  bool was_full = p->limit - p->used < PIPE_BUF;
+  i64 done = 0;
+  while (p->used && io->left) {
+    u32 n = MIN(p->used, p->size - p->head);
+    i64 r = iobuf_write(io, p->ring + p->head, MIN(n, io->left));
+    if (r <= 0) {
+      if (!done) done = r;
+      break;
+    }
+    done += r, p->used -= (u32)r, p->head = (p->head + (u32)r) % p->size;
+    if (!p->used) p->head = 0;
+  }
+  if ((was_full && p->limit - p->used >= PIPE_BUF) || p->polled) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+  return done;
+}
+
+static i64 pipe_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
+  struct pipe *p = f->priv;
+  if (!io->left) return 0;
+  u64 atomic = io->left <= PIPE_BUF ? io->left : 1;
+  bool was_empty = !p->used;
+  i64 done = 0, r = 0;
+  while (io->left) {
+    if (!p->readers) {
+      r = -EPIPE;
+      break;
+    }
+    u32 room = p->limit - p->used;
+    if (room >= (done ? 1 : atomic)) {
+      u32 want = (u32)MIN(room, io->left);
+      while (p->size < p->limit && p->size - p->used < want)
+        if (!pipe_resize(p, p->size ? MIN(p->size * 2, p->limit) : PAGE_BYTES)) break;
+      if (!p->size) {
+        r = -ENOMEM;
+        break;
+      }
+      room = p->size - p->used;
+      if (room < want) p->limit = p->size; /* without memory a small ring has to do */
+    }
+    if (room < (done ? 1 : atomic)) {
+      if (was_empty && p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+      if (f->flags & O_NONBLOCK) {
+        r = -EAGAIN;
+        break;
+      }
+      if ((r = wait_on(&p->write_wait, WAIT_FOREVER))) break;
+      was_empty = !p->used;
+      continue;
+    }
+    u32 tail = (p->head + p->used) % p->size;
+    r = iobuf_read(io, p->ring + tail, MIN(MIN(room, p->size - tail), io->left));
+    if (r <= 0) break;
+    p->used += (u32)r, done += r;
+  }
+  if ((was_empty || p->polled) && p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+  return done ? done : r;
+}
+
+static u32 pipe_poll(struct ofd *f, struct poll_table *pt) {
+  struct pipe *p = f->priv;
+  u32 mode = f->flags & O_ACCMODE, ready = 0;
+  if (pt) p->polled = true;
+  if (mode != O_WRONLY) {
+    poll_wait(pt, &p->read_wait);
+    if (p->used) ready |= POLLIN | POLLRDNORM;
+    if (!p->writers && f->pos != p->writer_opens) ready |= POLLHUP; /* no hang-up before the first writer of a fifo */
+  }
+  if (mode != O_RDONLY) {
+    poll_wait(pt, &p->write_wait);
+    if (p->limit - p->used >= PIPE_BUF) ready |= POLLOUT | POLLWRNORM;
+    if (!p->readers) ready |= POLLERR;
+  }
+  return ready;
+}
+
+static void pipe_release(struct ofd *f) {
+  struct pipe *p = f->priv;
+  u32 mode = f->flags & O_ACCMODE;
+  if (mode != O_WRONLY && !--p->readers) wait_wake(&p->write_wait, POLLOUT | POLLERR | POLLHUP);
+  if (mode != O_RDONLY && !--p->writers) wait_wake(&p->read_wait, POLLIN | POLLHUP);
+  if (!p->readers && !p->writers) pipe_free(p);
+}
+
+static i64 pipe_ioctl(struct ofd *f, u32 request, uaddr_t arg) {
+  struct pipe *p = f->priv;
+  i32 used = (i32)p->used;
+  return request == FIONREAD ? COPY_OUT(arg, used) : -ENOTTY;
+}
+
+static const char *pipe_link_text(struct ofd *f, char *buf, u32 bytes) {
+  ksnprintf(buf, bytes, "pipe:[%llu]", (unsigned long long)f->inode->ino);
+  return buf;
+}
+
+const struct ofd_ops pipe_ops = {
+    .read = pipe_read,
+    .write = pipe_write,
+    .poll = pipe_poll,
+    .ioctl = pipe_ioctl,
+    .release = pipe_release,
+    .link_text = pipe_link_text,
+};
+/* The same for a named fifo, whose /proc name is its path. */
+static const struct ofd_ops fifo_ops = {
+    .read = pipe_read, .write = pipe_write, .poll = pipe_poll, .ioctl = pipe_ioctl, .release = pipe_release};
+
+int pipe_new(u32 flags, struct ofd **read_end, struct ofd **write_end) {
+  struct inode *ino = inode_anonymous(S_IFIFO | 0600);
+  struct pipe *p = ino ? pipe_make(NULL) : NULL;
+  struct ofd *r = NULL, *w = NULL;
+  if (p && (r = ofd_new(ino, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), p))) {
+    p->readers = p->reader_opens = 1;
+    inode_get(ino);
+    if ((w = ofd_new(ino, &pipe_ops, O_WRONLY | (flags & O_NONBLOCK), p))) {
+      p->writers = p->writer_opens = 1;
+      *read_end = r, *write_end = w;
+      return 0;
+    }
+    ofd_put(r); /* frees the pipe and one inode reference */
+  } else if (p) {
+    pipe_free(p);
+  }
+  if (ino) inode_put(ino);
+  return -ENOMEM;
+}
+
+/* Wait until the count of peers that ever opened differs from `seen`. */
+static int fifo_wait_peer(struct wait_queue *q, const u32 *opens, u32 seen) {
+  while (*opens == seen) {
+    int r = wait_on(q, WAIT_FOREVER);
+    if (r) return r;
+  }
+  return 0;
+}
+
+int fifo_open(struct inode *ino, struct ofd *ofd) {
+  struct pipe *p = NULL;
+  LIST_FOR(it, &open_fifos, struct pipe, link) if (it->fifo == ino) p = it;
+  if (!p && !(p = pipe_make(ino))) return -ENOMEM;
+  u32 mode = ofd->flags & O_ACCMODE;
+  bool nonblock = ofd->flags & O_NONBLOCK;
+  if (mode == O_WRONLY && nonblock && !p->readers) {
+    if (!p->writers) pipe_free(p);
+    return -ENXIO;
+  }
+  if (mode != O_WRONLY) p->readers++, p->reader_opens++;
+  if (mode != O_RDONLY) p->writers++, p->writer_opens++;
+  wait_wake(&p->read_wait, 0), wait_wake(&p->write_wait, 0); /* peers in open(2) */
+  int r = 0;
+  if (mode == O_RDONLY && !p->writers) {
+    if (nonblock)
+      ofd->pos = p->writer_opens; /* see pipe_poll; streams have no use for the position */
+    else
+      r = fifo_wait_peer(&p->read_wait, &p->writer_opens, p->writer_opens);
+  } else if (mode == O_WRONLY && !p->readers) {
+    r = fifo_wait_peer(&p->write_wait, &p->reader_opens, p->reader_opens);
+  }
+  ofd->priv = p;
+  if (r) {
+    pipe_release(ofd);
+    ofd->priv = NULL;
+    return r;
+  }
+  ofd->ops = &fifo_ops;
+  return 0;
+}
+
+static struct pipe *pipe_of(const struct ofd *f) { return f->ops == &pipe_ops || f->ops == &fifo_ops ? f->priv : NULL; }
+
+bool pipe_is(const struct ofd *f) { return pipe_of(f); }
+
+i64 pipe_capacity(const struct ofd *f) {
+  const struct pipe *p = pipe_of(f);
+  return p ? p->limit : -EBADF;
+}
+
+i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged) {
+  struct pipe *p = pipe_of(f);
+  if (!p) return -EBADF;
+  if (bytes > 0x80000000u) return -EINVAL;
+  u32 limit = PAGE_BYTES;
+  while (limit < bytes) limit *= 2;
+  if (limit > PIPE_MAX_BYTES && !(privileged && limit <= 32 * PIPE_MAX_BYTES)) return -EPERM;
+  if (limit < p->used) return -EBUSY;
+  if (p->size > limit && !pipe_resize(p, limit)) return -ENOMEM;
+  p->limit = limit;
+  wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+  return limit;
+}

@@ -1,0 +1,9 @@
+/* pipe: what fcntl and splice-like callers need beyond ipc.h. All under the kernel lock. */
+#ifndef TIDEMARK_IPC_PIPE_H
+#define TIDEMARK_IPC_PIPE_H
+#include "ipc.h"
+
+bool pipe_is(const struct ofd *f);
+i64 pipe_capacity(const struct ofd *f);                                /* F_GETPIPE_SZ: bytes, -EBADF when not a pipe */
+i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged);      /* F_SETPIPE_SZ: bytes set, -EPERM, -EBUSY ... */
+#endif
