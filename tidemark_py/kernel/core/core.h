@@ -51,7 +51,10 @@ typedef u64 uaddr_t;
 /* ---- instances: one per worker (or native pthread) that holds a kernel instance ---- */
 #define MAX_INSTANCES 160
 #define INSTANCE_STACK_BYTES (128 * 1024)
+#define INSTANCE_TLS_BYTES 4096
+#define INSTANCE_AREA_BYTES (INSTANCE_STACK_BYTES + INSTANCE_TLS_BYTES) /* stack below, TLS block above */
 extern _Thread_local u32 instance_id; /* 0 .. MAX_INSTANCES-1 */
+extern struct kernel_counters counters; /* ABI layout: lock word, panic flag, totals */
 
 /* ---- lock ---- */
 void kernel_lock(void);
@@ -91,6 +94,7 @@ int ksnprintf(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* ---- diagnostics ---- */
 void klog(const char *fmt, ...) PRINTF_LIKE(1, 2); /* one line to the host's diagnostics stream */
 NORETURN void kpanic(const char *fmt, ...) PRINTF_LIKE(1, 2);
+extern char panic_text[512];
 #define kassert(c)                                                                                                       \
   do {                                                                                                                   \
     if (UNLIKELY(!(c))) kpanic("%s:%d: %s", __FILE__, __LINE__, #c);                                                     \

@@ -1,0 +1,133 @@
+/* The kernel's exports to the shim and the roles: numbers in, numbers out; no meaning of its own.
+ *
+ * Called on an instance whose stack pointer and TLS block are set (instance.h). u32, i32 and double only, so that
+ * neither JavaScript nor Python needs a BigInt: sizes and addresses are exact in a double up to 2^53. */
+#include "instance.h"
+#include "../ipc/ipc.h"
+#include "../sys/sys.h"
+#include "../task/exec.h"
+#include "../task/task.h"
+
+#define EXPORT(name) WASM_EXPORT(#name) name
+
+u32 EXPORT(tk_abi_hash)(void) { return ABI_HASH32; }
+/* Needs no stack: where instance stacks begin; instance i has INSTANCE_AREA_BYTES from there: stack, then TLS block. */
+u32 EXPORT(tk_instance_area)(void) { return (u32)(uintptr_t)instance_area(0); }
+u32 EXPORT(tk_instance_area_bytes)(void) { return INSTANCE_AREA_BYTES; }
+u32 EXPORT(tk_instance_stack_bytes)(void) { return INSTANCE_STACK_BYTES; }
+u32 EXPORT(tk_thread_records)(void) { return (u32)(uintptr_t)thread_records; }
+u32 EXPORT(tk_event_ring)(void) { return (u32)(uintptr_t)event_ring; }
+u32 EXPORT(tk_counters)(void) { return (u32)(uintptr_t)&counters; }
+u32 EXPORT(tk_panic_message)(void) { return (u32)(uintptr_t)panic_text; }
+u32 EXPORT(tk_max_instances)(void) { return MAX_INSTANCES; }
+u32 EXPORT(tk_head_bytes)(void) { return HEAD_BYTES; }
+
+void EXPORT(tk_instance_enter)(u32 id, double epoch_ms) { instance_enter(id, epoch_ms); }
+void EXPORT(tk_instance_leave)(void) { instance_leave(); }
+
+i32 EXPORT(tk_boot)(u32 memories_cap, u32 guest_max_wasm_pages) {
+  clock_boot();
+  kernel_lock();
+  i32 r = task_boot(memories_cap, guest_max_wasm_pages);
+  kernel_unlock();
+  return r;
+}
+
+i32 EXPORT(tk_host_attach)(i32 pid, u32 may_park) {
+  kernel_lock();
+  i32 slot = host_thread_attach(pid, may_park != 0);
+  kernel_unlock();
+  return slot;
+}
+void EXPORT(tk_host_detach)(void) {
+  kernel_lock();
+  host_thread_detach();
+  kernel_unlock();
+}
+
+double EXPORT(tk_syscall)(u32 nr, double a0, double a1, double a2, double a3, double a4, double a5) {
+  if (!current) return -ESRCH;
+  const u64 args[6] = {(u64)(i64)a0, (u64)(i64)a1, (u64)(i64)a2, (u64)(i64)a3, (u64)(i64)a4, (u64)(i64)a5};
+  return (double)sys_call_host(nr, args);
+}
+
+double EXPORT(tk_spawn)(u32 request, u32 bytes) {
+  if (!current) return -ESRCH;
+  if (bytes < sizeof(struct spawn_request) || bytes > STAGING_BYTES) return -EINVAL;
+  kernel_lock();
+  i64 r = -ENOMEM;
+  u8 *copy = kmalloc(bytes);
+  if (copy) {
+    r = copy_in(copy, request, bytes);
+    if (r == 0) r = task_spawn(copy, bytes);
+    kfree(copy);
+  }
+  kernel_unlock();
+  return (double)r;
+}
+
+i32 EXPORT(tk_resume)(u32 thread, u32 generation, i32 result) {
+  kernel_lock();
+  i32 r = task_resume(thread, generation, result);
+  kernel_unlock();
+  return r;
+}
+u32 EXPORT(tk_run)(u32 thread, u32 generation) { return task_run(thread, generation); }
+i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
+  /* A worker that died inside the kernel leaves the structures half changed: that is the end of this kernel. */
+  if (lock_owner() == instance + 1) kpanic("worker of instance %u died holding the kernel lock", instance);
+  kernel_lock();
+  i32 r = task_worker_died(thread, instance);
+  kernel_unlock();
+  return r;
+}
+
+i32 EXPORT(tk_watch)(i32 fd, u32 events, u32 id) {
+  kernel_lock();
+  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  i32 r = f ? host_watch(f, events, ROLE_KERNEL, id) : -EBADF;
+  kernel_unlock();
+  return r;
+}
+
+i32 EXPORT(tk_root_new)(i32 base) {
+  kernel_lock();
+  i32 r = root_new(base);
+  kernel_unlock();
+  return r;
+}
+i32 EXPORT(tk_root_drop)(u32 root) {
+  kernel_lock();
+  i32 r = root_drop(root);
+  kernel_unlock();
+  return r;
+}
+i32 EXPORT(tk_root_use)(u32 root) {
+  kernel_lock();
+  i32 r = current ? host_thread_use_root(root) : -ESRCH;
+  kernel_unlock();
+  return r;
+}
+
+static u32 pages_of(double bytes) { return (u32)(((u64)bytes + PAGE_BYTES - 1) >> PAGE_SHIFT); }
+u32 EXPORT(tk_blob_alloc)(double bytes) {
+  if (!(bytes >= 0) || bytes > (double)UINT32_MAX) return 0;
+  kernel_lock();
+  void *p = kpages_alloc(MAX(pages_of(bytes), 1u));
+  kernel_unlock();
+  return (u32)(uintptr_t)p;
+}
+void EXPORT(tk_blob_free)(u32 address, double bytes) {
+  kernel_lock();
+  kpages_free((void *)(uintptr_t)address, MAX(pages_of(bytes), 1u));
+  kernel_unlock();
+}
+i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, double blob_bytes) {
+  kernel_lock();
+  i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes);
+  kernel_unlock();
+  return r;
+}
+/* Test hooks: leak checks and allocation failures. */
+double EXPORT(tk_heap_used)(void) { return (double)kheap_used_bytes(); }
+void EXPORT(tk_heap_fail_after)(u32 n) { kheap_fail_after(n); }

@@ -1,0 +1,11 @@
+/* host/instance: what one kernel instance is to its worker: stack, TLS block, clock base. */
+#ifndef TIDEMARK_HOST_INSTANCE_H
+#define TIDEMARK_HOST_INSTANCE_H
+#include "../core/core.h"
+
+void instance_enter(u32 id, double epoch_ms); /* epoch_ms: this worker's performance.timeOrigin */
+void instance_leave(void);
+void clock_boot(void);     /* CLOCK_MONOTONIC starts near zero here */
+u32 lock_owner(void);      /* instance + 1 or 0 */
+u8 *instance_area(u32 id); /* low end of the stack */
+#endif
