@@ -10,7 +10,7 @@
 #include "guest.h"
 
 struct ofd;
-struct thread;
+struct shared_memory; /* mm/shared.c: pages of a MAP_SHARED|MAP_ANONYMOUS area, in kernel memory */
 
 #define ACCESS_R PERM_R
 #define ACCESS_W PERM_W
@@ -21,7 +21,10 @@ struct vma {
   u8 prot;          /* PERM_R|W|X as mprotect says */
   bool shared;      /* MAP_SHARED */
   bool grows_down;  /* the stack */
+  bool no_reserve;  /* MAP_NORESERVE: not counted against limit_bytes when mapped */
+  bool dont_fork, wipe_on_fork; /* madvise(2) */
   struct ofd *file; /* NULL for anonymous; holds a reference */
+  struct shared_memory *memory; /* shared and anonymous: file_page counts its pages; holds a reference */
   u64 file_page;    /* page of the file at start */
   const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL */
 };
@@ -31,9 +34,13 @@ struct mm {
   struct vma *vmas;      /* sorted, disjoint */
   u32 vma_count, vma_capacity;
   u64 brk_start, brk;    /* bytes */
-  u64 stack_top;
+  u64 stack_top, stack_bytes; /* [stack_top - stack_bytes, stack_top) is kept for the stack */
+  u64 brk_end;           /* [brk_start, brk_end) is kept for brk while there is room elsewhere */
+  u32 mmap_page;         /* mmap searches upwards from here */
+  u64 sigreturn_page;    /* guest address of `li a7,139; ecall`: what a signal handler returns to */
   u64 limit_bytes;       /* RLIMIT_AS-like cap on mapped writable bytes; ENOMEM beyond */
-  u64 mapped_bytes;
+  u64 mapped_bytes;      /* all areas, PROT_NONE too (VmSize) */
+  u64 writable_bytes;    /* private writable areas without MAP_NORESERVE: what limit_bytes bounds */
   u32 resident_pages, dirty_pages;
   u64 max_guest_bytes;   /* what this tab's memories allow: 4, 2, 1 GiB or 512 MiB less the head */
   u32 code_generation;   /* bumped when executable pages change: instances drop their decode caches (cpu) */
@@ -41,8 +48,21 @@ struct mm {
   /* what /proc shows */
   u64 arg_start, arg_end, env_start, env_end;
   u8 regblocks_used[REGBLOCKS / 8];
+  bool external_code;    /* some PROT_EXEC page is external: see mm_code_sync */
   bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
 };
+
+/* The address space whose guest memory this instance is bound to: task/ sets it wherever it sets `current` (NULL with
+ * none). Every copy, iobuf and slow access below works on it. */
+extern _Thread_local struct mm *mm_current;
+/* What the last failed mm_slow_* of this instance says; cpu/ copies it into its struct cpu_fault. */
+struct mm_fault_info {
+  u64 addr;
+  i32 si_signo, si_code;
+};
+extern _Thread_local struct mm_fault_info mm_fault_info;
+/* Bytes a guest may address in this tab (tk_boot sets it from the probed maximum); new address spaces start with it. */
+void mm_set_guest_max(u64 bytes);
 
 struct mm *mm_create(void);                /* NULL: no memory */
 struct mm *mm_fork(const struct mm *from); /* areas copied, files referenced; pages are moved by task/fork.c */
@@ -62,20 +82,43 @@ i64 mm_brk(struct mm *mm, u64 addr);
 int mm_advise(struct mm *mm, u64 addr, u64 bytes, int advice);
 const struct vma *mm_find(const struct mm *mm, u32 page); /* the area that holds page, or NULL */
 
-/* Own memory, lock held. Make `addr` accessible for `access` (ACCESS_*). 0, or -EFAULT with *si_signo/*si_code set
+/* Own memory, lock held. Make `addr` accessible for `access` (ACCESS_*). 0, or -EFAULT with *si_signo and *si_code set
  * (SIGSEGV SEGV_MAPERR/SEGV_ACCERR, SIGBUS BUS_ADRERR past a file's end), or -ENOMEM. */
 int mm_fault(struct mm *mm, u64 addr, u32 access, int *si_signo, int *si_code);
 /* Slow path of one guest access of 1..8 bytes that crosses pages, hits an external page or a not-present page.
- * Takes the lock itself. 0 or -EFAULT (fault details in current->fault). */
+ * Takes the lock itself. 0 or -EFAULT (details in mm_fault_info). */
 int mm_slow_load(u64 addr, u32 bytes, u64 *value);
 int mm_slow_store(u64 addr, u32 bytes, u64 value);
-int mm_slow_prepare(u64 addr, u32 bytes, u32 access); /* make pages present for AMO/LR/SC; -EFAULT as above */
+/* Make the pages present. After 0 with ACCESS_X a fetch may read guest memory (an external page's bytes are copied
+ * there: fetches need not be coherent before fence.i); with R or W only when the page is not PERM_EXTERNAL. */
+int mm_slow_prepare(u64 addr, u32 bytes, u32 access);
+/* Slow path of AMO, LR and SC whenever the permission byte does not allow them at once (not present, read-only so far,
+ * external): does the whole operation, atomically to every other access of this page, and gives the old value
+ * (zero-extended). addr is aligned to bytes (4 or 8). LOAD (lr) wants R, all others R and W. CAS (sc) stores operand
+ * only if the old value is `expected`. Takes the lock itself; 0 or -EFAULT as above. */
+enum mm_atomic {
+  MM_ATOMIC_LOAD, MM_ATOMIC_CAS, MM_ATOMIC_SWAP, MM_ATOMIC_ADD, MM_ATOMIC_XOR, MM_ATOMIC_AND, MM_ATOMIC_OR,
+  MM_ATOMIC_MIN, MM_ATOMIC_MAX, MM_ATOMIC_MINU, MM_ATOMIC_MAXU,
+};
+int mm_slow_atomic(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u64 expected, u64 *old);
+/* fence.i, riscv_flush_icache: fetches see external code pages anew. Takes no lock: lock held. */
+void mm_code_sync(struct mm *mm);
+
+/* futex(2), lock held: the identity of the word at addr (aligned by 4), the same for every process that shares it;
+ * `private_only` skips the look for sharing. 0 or -EFAULT. The atomics work on any page. */
+struct mm_futex_key {
+  u64 object, offset;
+};
+int mm_futex_key(uaddr_t addr, bool private_only, struct mm_futex_key *key);
+int user_load32(uaddr_t addr, u32 *value);                               /* 0 or -EFAULT */
+int user_atomic32(uaddr_t addr, enum mm_atomic op, u32 operand, u32 expected, u32 *old); /* 0 or -EFAULT */
 
 /* fork page transfer, own memory of the caller (task/fork.c drives it).
  * mm_dirty_next: next page number >= page whose bytes fork must copy, or -1. */
 i64 mm_dirty_next(const struct mm *mm, u32 page);
 void mm_page_export(u32 page, void *dst);            /* guest -> kernel, PAGE_BYTES */
-void mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest, sets permission byte by its area */
+int mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest, sets permission byte by its area;
+                                                                 0 or -ENOMEM when the guest memory cannot grow */
 
 /* ---- user copies (own memory, lock held): every guest pointer goes through these ---- */
 int copy_in(void *dst, uaddr_t src, size_t bytes);        /* 0 or -EFAULT */
@@ -106,4 +149,16 @@ int iobuf_prepare(struct iobuf *io, u32 access);        /* fault in all that is 
 i64 iobuf_write(struct iobuf *io, const void *src, u64 n); /* kernel -> the buffers (a guest's read) */
 i64 iobuf_read(struct iobuf *io, void *dst, u64 n);        /* the buffers -> kernel (a guest's write) */
 i64 iobuf_zero(struct iobuf *io, u64 n);
+
+/* ---- what the floors above give at link time (mm includes nothing of theirs) ---- */
+void cpu_code_invalidate(struct mm *mm, u32 page, u32 pages); /* cpu/ */
+void cpu_code_free(struct mm *mm);
+void mm_file_get(struct ofd *file); /* file/mapping.c */
+void mm_file_put(struct ofd *file);
+/* May it be mapped so? 0: by pages; 1: as anonymous memory (/dev/zero); -EACCES, -EBADF, -ENODEV. */
+int mm_file_check(struct ofd *file, int prot, bool shared);
+/* Bytes of page `index`: *bytes of them are the file's, *page NULL is a hole. -ENXIO past the end, or -errno. */
+int mm_file_page(struct ofd *file, u64 index, bool write, u8 **page, u32 *bytes);
+const void *mm_file_identity(struct ofd *file); /* the inode */
+void mm_file_written(struct ofd *file);         /* a writable shared mapping was synced or unmapped: mtime */
 #endif
