@@ -1,0 +1,1 @@
+"""Linux userland in a browser tab, driven from Python."""

@@ -1,0 +1,1 @@
+"""ABI tables (TOML) and what is generated from them."""

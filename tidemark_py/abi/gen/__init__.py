@@ -1,0 +1,1 @@
+"""Generated from the tables of tidemark_py/abi: do not edit."""

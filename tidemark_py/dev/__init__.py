@@ -1,0 +1,1 @@
+"""Development tools: generators, builders, runners. Not part of the wheel."""
