@@ -42,6 +42,7 @@ def _fetch(mirror: str, progress: Progress) -> Path:
     target = CACHE / package.version.replace(":", "_")
     work = CACHE / "unpack"
     shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     subprocess.run(["dpkg-deb", "-x", str(deb), str(work)], check=True)
     target.mkdir(parents=True, exist_ok=True)
     shutil.move(work / "usr/bin/qemu-riscv64", target / "qemu-riscv64")
