@@ -16,13 +16,13 @@
 static int failures;
 #define CHECK(c) \
   do { \
-    if (!(c)) failures++, printf("line %d: %s: %s\n", __LINE__, #c, strerror(errno)); \
+    if (!(c) && failures++ < 5) printf("line %d: %s: %s\n", __LINE__, #c, strerror(errno)); \
   } while (0)
 
 static void files(int me, int round) {
   char a[64], b[64], body[5000], back[5000];
-  snprintf(a, sizeof a, "hammer/%d-%d", me, round);
-  snprintf(b, sizeof b, "hammer/%d-%d-moved", me, round);
+  snprintf(a, sizeof a, "hammer.d/%d-%d", me, round);
+  snprintf(b, sizeof b, "hammer.d/%d-%d-moved", me, round);
   memset(body, 'a' + me, sizeof body);
   int fd = open(a, O_CREAT | O_EXCL | O_RDWR, 0600);
   CHECK(fd >= 0);
@@ -36,7 +36,7 @@ static void files(int me, int round) {
   CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0);
   close(fd);
   /* one shared file, appended whole lines only */
-  fd = open("hammer/log", O_WRONLY | O_APPEND);
+  fd = open("hammer.d/log", O_WRONLY | O_APPEND);
   char line[32];
   int n = snprintf(line, sizeof line, "%d:%06d\n", me, round);
   CHECK(write(fd, line, (size_t)n) == n);
@@ -99,8 +99,8 @@ static void children(int me) {
 int main(int argc, char **argv) {
   int rounds = argc > 1 ? atoi(argv[1]) : 10;
   setvbuf(stdout, NULL, _IOLBF, 0);
-  CHECK(mkdir("hammer", 0700) == 0);
-  close(open("hammer/log", O_CREAT | O_WRONLY, 0600));
+  CHECK(mkdir("hammer.d", 0700) == 0);
+  close(open("hammer.d/log", O_CREAT | O_WRONLY, 0600));
   for (int w = 0; w < WORKERS; w++) {
     pid_t p = fork();
     if (p == 0) {
@@ -119,8 +119,8 @@ int main(int argc, char **argv) {
     good += WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
   struct stat st;
-  CHECK(stat("hammer/log", &st) == 0);
+  CHECK(stat("hammer.d/log", &st) == 0);
   printf("%d of %d workers, log %s\n", good, WORKERS, st.st_size == (off_t)(WORKERS * rounds * 9) ? "whole" : "short");
-  CHECK(unlink("hammer/log") == 0 && rmdir("hammer") == 0);
+  CHECK(unlink("hammer.d/log") == 0 && rmdir("hammer.d") == 0);
   return failures != 0;
 }
