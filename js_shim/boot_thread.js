@@ -1,0 +1,74 @@
+// @ts-check
+/**
+ * A thread worker: one guest memory, one kernel instance, one guest thread at a time. It obeys thread.boot and
+ * thread.start (abi/messages.toml) and reports thread.ready, thread.exited, thread.crashed. No Python, no policy.
+ */
+import { THREAD_RECORD } from "./gen/abi.js";
+import { MESSAGE } from "./gen/messages.js";
+import { instantiate, threadNotify } from "./instantiate.js";
+import { parentPeer } from "./platform.js";
+
+const parent = parentPeer();
+let worker = -1;
+/** @type {import("./instantiate.js").Instance | null} */
+let kernel = null;
+/** @type {(slot: number) => number} */
+let touchedPages = () => 0;
+
+/** @param {any} port @returns {Promise<WebAssembly.Memory>} */
+const memoryFrom = (port) =>
+  new Promise((resolve) => {
+    port.onmessage = (/** @type {MessageEvent} */ e) => (port.close(), resolve(e.data));
+  });
+
+/** @param {any} m thread.boot */
+async function boot(m) {
+  worker = m.worker;
+  // Small at first: the kernel grows it. The maximum was probed by the page.
+  const guestMemory = m.guest_port
+    ? await memoryFrom(m.guest_port)
+    : new WebAssembly.Memory({ initial: m.guest_initial_pages, maximum: m.guest_max_pages, shared: true });
+  const notify = threadNotify({
+    post: parent.post,
+    kernelPort: m.kernel_port,
+    worker,
+    memory: m.memory,
+    guestMemory,
+    records: () => /** @type {any} */ (kernel).address.threadRecords,
+    message: MESSAGE.KERNEL_NOTIFIED,
+  });
+  const log = (/** @type {string} */ text) => m.kernel_port.postMessage([-1, text]);
+  kernel = instantiate({ module: m.module, memory: m.memory, guestMemory, instance: m.instance, notify, log });
+  const words = new Int32Array(m.memory.buffer);
+  const base = (kernel.address.threadRecords + THREAD_RECORD.touched_pages) >> 2;
+  touchedPages = (slot) => Atomics.load(words, base + slot * (THREAD_RECORD.BYTES >> 2));
+  parent.post({ m: MESSAGE.THREAD_READY, worker });
+}
+
+/** @param {number} slot @param {number} generation */
+function start(slot, generation) {
+  if (!kernel) throw new Error("thread.start before thread.boot");
+  const status = kernel.exports.tk_run(slot, generation) >>> 0;
+  parent.post({ m: MESSAGE.THREAD_EXITED, worker, slot, generation, status, touched_pages: touchedPages(slot) });
+}
+
+/** @param {number} slot @param {unknown} error */
+function crashed(slot, error) {
+  const panic = kernel?.crashed() ?? false;
+  const e = /** @type {any} */ (error);
+  parent.post({ m: MESSAGE.THREAD_CRASHED, worker, slot, text: panic && kernel ? kernel.panicText() : String(e?.stack ?? e), panic });
+}
+
+parent.listen((m) => {
+  if (m.m === MESSAGE.THREAD_START) {
+    try {
+      start(m.slot, m.generation);
+    } catch (e) {
+      crashed(m.slot, e);
+    }
+  } else if (m.m === MESSAGE.THREAD_BOOT) {
+    boot(m).catch((e) => crashed(-1, e));
+  } else {
+    crashed(-1, new Error(`unknown message ${String(m?.m)}`));
+  }
+});
