@@ -9,7 +9,6 @@
 #include "pipe.h"
 
 #define PIPE_DEFAULT_BYTES 65536u
-#define PIPE_MAX_BYTES (1024u * 1024u)
 
 struct pipe {
   u8 *ring;             /* `size` bytes in whole pages; NULL until the first write */
@@ -236,7 +235,7 @@ bool pipe_is(const struct ofd *f) { return pipe_of(f); }
 
 i64 pipe_capacity(const struct ofd *f) {
   const struct pipe *p = pipe_of(f);
-  return p ? p->limit : -EBADF;
+  return p ? (i64)p->limit : -EBADF;
 }
 
 i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged) {

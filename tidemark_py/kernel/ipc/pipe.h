@@ -3,6 +3,10 @@
 #define TIDEMARK_IPC_PIPE_H
 #include "ipc.h"
 
+#ifndef PIPE_BUF
+#define PIPE_BUF 4096u
+#endif
+
 bool pipe_is(const struct ofd *f);
 i64 pipe_capacity(const struct ofd *f);                                /* F_GETPIPE_SZ: bytes, -EBADF when not a pipe */
 i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged);      /* F_SETPIPE_SZ: bytes set, -EPERM, -EBUSY ... */
