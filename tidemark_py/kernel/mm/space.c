@@ -1,0 +1,67 @@
+/* mm/space: life of an address space: create, fork, references, register block slots. Lock held; touches kernel
+ * structures alone (no guest memory), so any instance may call it. */
+#include "area.h"
+
+_Thread_local struct mm *mm_current;
+static u64 guest_max_bytes = GUEST_MAX_BYTES;
+
+void mm_set_guest_max(u64 bytes) { guest_max_bytes = ALIGN_DOWN(MIN(bytes, GUEST_MAX_BYTES), (u64)PAGE_BYTES); }
+
+struct mm *mm_create(void) {
+  struct mm *mm = kzalloc(sizeof(*mm));
+  if (!mm) return NULL;
+  mm->refs = 1;
+  mm->max_guest_bytes = mm->limit_bytes = guest_max_bytes;
+  mm->mmap_page = MIN_MAP_PAGE;
+  return mm;
+}
+
+struct mm *mm_fork(const struct mm *from) {
+  struct mm *mm = kzalloc(sizeof(*mm));
+  if (!mm) return NULL;
+  *mm = *from;
+  mm->refs = 1;
+  mm->vmas = NULL, mm->vma_count = mm->vma_capacity = 0;
+  mm->mapped_bytes = mm->writable_bytes = 0;
+  mm->resident_pages = mm->dirty_pages = 0;
+  mm->code = NULL;
+  mm->external_code = false;
+  memset(mm->regblocks_used, 0, sizeof(mm->regblocks_used)); /* one thread goes on in the child */
+  if (area_reserve(mm, from->vma_count) < 0) {
+    kfree(mm);
+    return NULL;
+  }
+  for (u32 i = 0; i < from->vma_count; i++) {
+    const struct vma *v = &from->vmas[i];
+    if (v->dont_fork) continue;
+    area_refs_get(v);
+    area_insert(mm, v);
+  }
+  return mm;
+}
+
+void mm_get(struct mm *mm) { mm->refs++; }
+
+void mm_put(struct mm *mm) {
+  if (!mm || --mm->refs) return;
+  for (u32 i = 0; i < mm->vma_count; i++) {
+    const struct vma *v = &mm->vmas[i];
+    if (v->shared && v->file && (v->prot & PERM_W)) mm_file_written(v->file);
+    area_refs_put(v);
+  }
+  cpu_code_free(mm);
+  kfree(mm->vmas);
+  kfree(mm);
+}
+
+int mm_regblock_alloc(struct mm *mm) {
+  for (u32 slot = 0; slot < REGBLOCKS; slot++) {
+    u8 *byte = &mm->regblocks_used[slot / 8], bit = (u8)(1u << (slot & 7));
+    if (*byte & bit) continue;
+    *byte |= bit;
+    return (int)slot;
+  }
+  return -EAGAIN;
+}
+
+void mm_regblock_free(struct mm *mm, int slot) { mm->regblocks_used[slot / 8] &= (u8) ~(1u << (slot & 7)); }
