@@ -4,6 +4,7 @@
  * neither JavaScript nor Python needs a BigInt: sizes and addresses are exact in a double up to 2^53. */
 #include "instance.h"
 #include "../ipc/ipc.h"
+#include "../gen/abi_hash.h"
 #include "../sys/sys.h"
 #include "../task/exec.h"
 #include "../task/task.h"

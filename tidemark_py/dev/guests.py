@@ -1,0 +1,55 @@
+"""Guest test programs: tests/guest/*.c built static for riscv64 and for this host, cached by content.
+
+Owns build/guests/{riscv64,host}. The same program runs in both places and must print the same (tests/guest).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .kernel_build import reach
+from .toolchain import BUILD, ROOT, BuildError, jobs, run, step, zig, zig_env
+
+SOURCES = ROOT / "tests" / "guest"
+TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl"}
+FLAGS = ("-O2", "-g", "-static", "-std=gnu17", "-Wall", "-Wextra", "-pthread", "-fno-sanitize=all")
+
+
+def _build(source: Path, kind: str, out: Path) -> str | None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_suffix(".tmp")
+    command = [zig(), "cc", "-target", TARGETS[kind], *FLAGS, source, "-lm", "-o", temporary]
+    try:
+        run(command, f"{source.relative_to(ROOT)} for {kind}", env=zig_env())
+    except BuildError as error:
+        return str(error)
+    temporary.replace(out)
+    return None
+
+
+def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, Path]]:
+    """Program paths by kind and name. Raises BuildError with every program that does not compile."""
+    result: dict[str, dict[str, Path]] = {kind: {} for kind in kinds}
+    todo: list[tuple[Path, str, Path, Path, str]] = []
+    for source in sorted(SOURCES.glob("*.c")):
+        digest = hashlib.sha256(repr(FLAGS).encode())
+        for path, text in sorted(reach(source.resolve()).items()):
+            digest.update(path.name.encode() + b"\0" + text)
+        for kind in kinds:
+            out = BUILD / "guests" / kind / source.stem
+            stamp = out.with_name(f".{source.stem}.stamp")
+            result[kind][source.stem] = out
+            if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
+                todo.append((source, kind, out, stamp, digest.hexdigest()))
+    if todo:
+        with step(f"building {len(todo)} guest programs"), ThreadPoolExecutor(jobs()) as pool:
+            errors = list(pool.map(lambda t: _build(t[0], t[1], t[2]), todo))
+        for (_, _, _, stamp, text), error in zip(todo, errors, strict=True):
+            if error is None:
+                stamp.write_text(text, encoding="utf-8")
+        if any(errors):
+            raise BuildError("\n".join(e for e in errors if e))
+    return result

@@ -1,0 +1,196 @@
+"""`build.py kernel`: the one C source tree to kernel.wasm and to the native test program.
+
+Owns build/obj (objects by content hash), build/kernel.wasm, build/native/*. An object's key is the hash of its flags, its
+source and every header it reaches, so that nothing stale is ever linked and nothing is compiled twice. The wasm build:
+zig cc per file, wasm-ld, binaryen merges kernel/mm/guest.wat (two memories, which LLVM does not know) and optimises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from .toolchain import ASSETS, BUILD, KERNEL, ROOT, BuildError, binaryen, first_tool, jobs, run, say, step, zig, zig_env
+
+WARNINGS = ("-Wall", "-Wextra")
+LANGUAGE = ("-std=gnu17", "-fno-strict-aliasing", "-g")
+WASM_CPU = (
+    "generic+atomics+bulk_memory+mutable_globals+sign_ext+simd128+nontrapping_fptoint+multivalue+tail_call+reference_types"
+)
+WASM_COMPILE = ("-target", "wasm32-freestanding", f"-mcpu={WASM_CPU}", "-O2", "-ffreestanding", "-fno-sanitize=all")
+# The import's maximum is only an upper bound: the runtime chooses what this tab can give.
+KERNEL_MEMORY_MAX = 65536 * 65536
+WASM_LINK = (
+    "-nostdlib",
+    "-Wl,--no-entry",
+    "-Wl,--import-memory",
+    "-Wl,--export-memory",
+    "-Wl,--shared-memory",
+    f"-Wl,--max-memory={KERNEL_MEMORY_MAX}",
+    "-Wl,--export-table",
+    "-Wl,--growable-table",
+    "-Wl,--export=__wasm_init_tls",
+    "-Wl,--export=__tls_size",
+    "-Wl,--export=__tls_align",
+    "-Wl,--export=__stack_pointer",
+    "-Wl,--export=__heap_base",
+    *(f"-Wl,--export-if-defined={n}" for n in ("thread_records", "event_ring", "counters", "tk_instance_area")),
+)
+FEATURES = tuple(
+    f"--enable-{f}"
+    for f in (
+        "multimemory",
+        "threads",
+        "bulk-memory",
+        "mutable-globals",
+        "sign-ext",
+        "simd",
+        "nontrapping-float-to-int",
+        "reference-types",
+        "multivalue",
+        "tail-call",
+    )
+)
+NATIVE_TARGET = ("-target", "x86_64-linux-gnu")
+NATIVE_COMPILE = ("-O2", "-fno-omit-frame-pointer", "-pthread", "-fno-builtin")
+SANITIZE = {
+    "none": (),
+    "address": ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"),
+    "thread": ("-fsanitize=thread",),
+}
+SUFFIX = {"none": "", "address": "-asan", "thread": "-tsan"}
+INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler with the flags of one build."""
+
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    name: str
+
+    def link(self, objects: list[Path], out: Path, flags: tuple[str, ...]) -> None:
+        """Link to `out`; the linker's own text is the error."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        run([*self.command, *self.flags, *flags, *objects, "-o", out], f"linking {out.name}", env=zig_env())
+
+
+@cache
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def reach(source: Path, seen: dict[Path, bytes] | None = None) -> dict[Path, bytes]:
+    """The file and every project header it includes, directly or not."""
+    found: dict[Path, bytes] = {} if seen is None else seen
+    if source in found or not source.exists():
+        return found
+    found[source] = _read(source)
+    for name in INCLUDE.findall(found[source]):
+        reach((source.parent / name.decode()).resolve(), found)
+    return found
+
+
+def _compile(compiler: Compiler, source: Path, out: Path) -> str | None:
+    temporary = out.with_suffix(".tmp.o")
+    try:
+        run([*compiler.command, *compiler.flags, "-c", source, "-o", temporary], str(source.relative_to(ROOT)), env=zig_env())
+    except BuildError as error:
+        return str(error)
+    temporary.replace(out)
+    return None
+
+
+def objects(compiler: Compiler, sources: list[Path]) -> list[Path]:
+    """Objects of the sources, compiled where the cache has none. Raises BuildError with every failing file."""
+    _read.cache_clear()
+    folder = BUILD / "obj" / compiler.name
+    folder.mkdir(parents=True, exist_ok=True)
+    results: list[Path] = []
+    todo: list[tuple[Path, Path]] = []
+    for source in sources:
+        digest = hashlib.sha256(repr((compiler.command, compiler.flags)).encode())
+        for path, text in sorted(reach(source.resolve()).items()):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + text)
+        out = folder / f"{source.stem}-{digest.hexdigest()[:20]}.o"
+        results.append(out)
+        if not out.exists():
+            todo.append((source, out))
+    if todo:
+        with step(f"compiling {len(todo)} of {len(sources)} files ({compiler.name})"), ThreadPoolExecutor(jobs()) as pool:
+            errors = [e for e in pool.map(lambda p: _compile(compiler, *p), todo) if e]
+        if errors:
+            raise BuildError("\n".join(errors))
+        for old in set(folder.glob("*.o")) - set(results):
+            if any(old.name.startswith(f"{source.stem}-") for source, _ in todo):
+                old.unlink()
+    return results
+
+
+def kernel_sources() -> list[Path]:
+    """Every C file of the kernel: both builds take all; what suits one only is under #ifdef __wasm__."""
+    return sorted(KERNEL.rglob("*.c"))
+
+
+def wasm_compiler(strict: bool) -> Compiler:
+    """zig cc for wasm32 with threads."""
+    extra = ("-Werror",) if strict else ()
+    return Compiler((str(zig()), "cc"), (*WASM_COMPILE, *LANGUAGE, *WARNINGS, *extra), "wasm-strict" if strict else "wasm")
+
+
+def native_compiler(sanitize: str, strict: bool) -> Compiler:
+    """zig cc; for the address sanitizer gcc or clang, since zig brings no runtime for it."""
+    flags = (*NATIVE_COMPILE, *LANGUAGE, *WARNINGS, *SANITIZE[sanitize], *(("-Werror",) if strict else ()))
+    name = f"native{SUFFIX[sanitize]}{'-strict' if strict else ''}"
+    if sanitize == "address":
+        tool = first_tool("gcc", "clang")
+        if tool is None:
+            raise BuildError("the address sanitizer needs gcc: sudo apt-get install -y gcc libc6-dev")
+        return Compiler((tool,), flags, name)
+    return Compiler((str(zig()), "cc", *NATIVE_TARGET), (*flags, *(("-fno-sanitize=all",) if sanitize == "none" else ())), name)
+
+
+def build_wasm(*, allow_missing: bool = False, strict: bool = False) -> Path:
+    """build/kernel.wasm and its copy in the package's assets."""
+    compiler = wasm_compiler(strict)
+    objs = objects(compiler, kernel_sources())
+    out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
+    guest = KERNEL / "mm" / "guest.wat"
+    extra = ("-Wl,--allow-undefined",) if allow_missing else ()
+    digest = hashlib.sha256(repr((WASM_LINK, extra, FEATURES, [o.name for o in objs])).encode() + guest.read_bytes())
+    stamp = BUILD / "kernel.wasm.stamp"
+    if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
+        with step("linking and optimising kernel.wasm"):
+            compiler.link(objs, raw, (*WASM_LINK, *extra))
+            run([*binaryen("wasm-merge"), *FEATURES, "-g", raw, "kern", guest, "guest", "-o", merged], "wasm-merge")
+            run([*binaryen("wasm-opt"), *FEATURES, "-O3", "-g", "--strip-dwarf", "--strip-producers", merged, "-o", out], "wasm-opt")
+        stamp.write_text(digest.hexdigest(), encoding="utf-8")
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    packaged = ASSETS / "kernel.wasm"
+    if not packaged.exists() or packaged.read_bytes() != out.read_bytes():
+        shutil.copyfile(out, packaged)
+    say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
+    return out
+
+
+def build_native(sanitize: str = "none", *, allow_missing: bool = False, strict: bool = False) -> Path:
+    """build/native/tidemark-native[-asan|-tsan]: the kernel as a Linux program."""
+    compiler = native_compiler(sanitize, strict)
+    sources = [*kernel_sources(), ROOT / "tests" / "kernel" / "native_host.c"]
+    objs = objects(compiler, [s for s in sources if s.exists()])
+    out = BUILD / "native" / f"tidemark-native{SUFFIX[sanitize]}"
+    stamp = out.with_suffix(".stamp")
+    text = repr((compiler.flags, allow_missing, [o.name for o in objs]))
+    if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == text):
+        flags = ("-Wl,--unresolved-symbols=ignore-all",) if allow_missing else ()
+        with step(f"linking {out.name}"):
+            compiler.link(objs, out, ("-pthread", "-lm", *flags))
+        stamp.write_text(text, encoding="utf-8")
+    say(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes")
+    return out

@@ -1,0 +1,134 @@
+"""`build.py setup`: everything a fresh Debian machine needs, inside the checkout, pinned.
+
+Owns .venv, .cache/npm, .cache/wheels and their stamps. Stdlib only. Machine packages (Chromium, its driver, gcc for the
+address sanitizer, npm) are installed by apt when we are root and they are missing, else named exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from .toolchain import CACHE, NPM, VENV, WHEELS, BuildError, node, node_package, python, run, say, step
+
+PIP_PINS = (
+    "ziglang==0.17.0",
+    "pytest==9.1.1",
+    "pytest-pyodide==0.59.2",
+    "selenium==4.51.0",
+    "pytest-asyncio==1.5.0",
+    "mypy==2.4.1",
+    "ruff==0.17.5",
+    "hatchling==1.33.0",
+)
+NPM_PINS = {
+    "binaryen": "132.0.0",
+    "pyodide": "314.0.7",
+    "@xterm/xterm": "6.0.0",
+    "@xterm/addon-fit": "0.11.0",
+}
+NODE_VERSION = "24.21.0"
+# Pure-Python wheels served beside Pyodide: installing our wheel in the browser, and pytest-pyodide's run_in_pyodide.
+PYODIDE_WHEELS = ("micropip==0.11.1",)
+# program -> Debian packages that bring it
+MACHINE = {
+    "chromium": ("chromium",),
+    "chromedriver": ("chromium-driver",),
+    "gcc": ("gcc", "libc6-dev"),
+    "node": ("nodejs",),
+    "npm": ("npm",),
+    "git": ("git",),
+}
+
+
+def _stamp_text(*what: object) -> str:
+    return hashlib.sha256(json.dumps(what, default=str).encode()).hexdigest()
+
+
+def _fresh(stamp: Path, text: str) -> bool:
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == text
+
+
+def _venv_tools() -> None:
+    stamp, text = VENV / ".stamp", _stamp_text(PIP_PINS, sys.version_info[:2])
+    if _fresh(stamp, text) and python().exists():
+        return
+    with step(f"Python tools into {VENV.name}"):
+        if not python().exists():
+            try:
+                venv.create(VENV, with_pip=True, clear=VENV.exists())
+            except (subprocess.CalledProcessError, OSError) as error:
+                shutil.rmtree(VENV, ignore_errors=True)
+                _apt(["python3-venv"], f"python3 cannot make environments ({error})")
+                venv.create(VENV, with_pip=True)
+        run([python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PIP_PINS], "pip install")
+    stamp.write_text(text, encoding="utf-8")
+
+
+def _npm_tools() -> None:
+    pins = {**NPM_PINS, node_package(): NODE_VERSION}
+    stamp, text = NPM / ".stamp", _stamp_text(pins)
+    if _fresh(stamp, text):
+        return
+    with step("npm packages into .cache/npm"):
+        NPM.mkdir(parents=True, exist_ok=True)
+        manifest = {"name": "tidemark-tools", "version": "1.0.0", "private": True, "dependencies": pins}
+        (NPM / "package.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        # The platform package carries Node's binary itself, so that no install script has to run.
+        run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm install", cwd=NPM)
+        version = run([node(), "--version"], "the pinned Node").strip()
+        if version != f"v{NODE_VERSION}":
+            raise BuildError(f"the pinned Node says {version}, expected v{NODE_VERSION}")
+    stamp.write_text(text, encoding="utf-8")
+
+
+def _wheels() -> None:
+    stamp, text = WHEELS / ".stamp", _stamp_text(PYODIDE_WHEELS)
+    if _fresh(stamp, text):
+        return
+    with step("wheels for Pyodide into .cache/wheels"):
+        WHEELS.mkdir(parents=True, exist_ok=True)
+        options = ["--quiet", "--disable-pip-version-check", "--python-version", "3.14", "--only-binary", ":all:", "--no-deps"]
+        run([python(), "-m", "pip", "download", *options, "-d", WHEELS, *PYODIDE_WHEELS], "pip download")
+    stamp.write_text(text, encoding="utf-8")
+
+
+def _apt(packages: list[str], why: str) -> None:
+    command = "apt-get install -y --no-install-recommends " + " ".join(packages)
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise BuildError(f"{why}. Install with: sudo {command}")
+    with step(f"apt: {' '.join(packages)}"):
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        try:
+            run(command.split(), "apt-get install", env=env)
+        except BuildError:
+            run(["apt-get", "update"], "apt-get update", env=env)
+            run(command.split(), "apt-get install", env=env)
+
+
+def _machine() -> None:
+    missing = sorted({p for tool, packages in MACHINE.items() if not shutil.which(tool) for p in packages})
+    if missing:
+        _apt(missing, f"missing on this machine: {', '.join(missing)}")
+
+
+def setup() -> None:
+    """Make every tool ready; a second call takes well under a second. Raises BuildError naming what to install."""
+    if sys.version_info < (3, 11):
+        raise BuildError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    CACHE.mkdir(exist_ok=True)
+    _machine()
+    _venv_tools()
+    _npm_tools()
+    _wheels()
+
+
+def report() -> None:
+    """Say where things are."""
+    say(f"tools ready: {VENV.name}, .cache/npm, .cache/wheels; Node {NODE_VERSION}")
