@@ -10,8 +10,8 @@ from typing import ClassVar, Final, NamedTuple
 Buffer = bytes | bytearray | memoryview
 
 
-ABI_HASH: Final = "87ea54960172beb210c155320837fc575a835958c7063886d326291e704c484c"
-ABI_HASH32: Final = 0x87ea5496
+ABI_HASH: Final = "4fb8e0df2e63855899cae68f623fe93a0f655d66ff3304f4fb9e5c170666889c"
+ABI_HASH32: Final = 0x4fb8e0df
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -933,7 +933,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(213, "readahead", (("fd", "fd"), ("offset", "off"), ("count", "size"),), "partial", "files live in memory: argument checks only", "readahead(2)", False, "none", True),
     SyscallRow(214, "brk", (("addr", "ulong"),), "full", "", "brk(2)", False, "none", True),
     SyscallRow(215, "munmap", (("addr", "ulong"), ("length", "size"),), "full", "", "munmap(2)", False, "none", True),
-    SyscallRow(216, "mremap", (("old_address", "ulong"), ("old_size", "size"), ("new_size", "size"), ("flags", "flags"), ("new_address", "ulong"),), "partial", "no MREMAP_DONTUNMAP", "mremap(2)", False, "none", True),
+    SyscallRow(216, "mremap", (("old_address", "ulong"), ("old_size", "size"), ("new_size", "size"), ("flags", "flags"), ("new_address", "ulong"),), "full", "", "mremap(2)", False, "none", True),
     SyscallRow(217, "add_key", (("type", "cstr"), ("description", "cstr"), ("payload", "ptr"), ("plen", "size"), ("keyring", "int"),), "none", "", "add_key(2)", False, "none", True),
     SyscallRow(218, "request_key", (("type", "cstr"), ("description", "cstr"), ("callout_info", "cstr"), ("dest_keyring", "int"),), "none", "", "request_key(2)", False, "none", True),
     SyscallRow(219, "keyctl", (("operation", "int"), ("arg2", "ulong"), ("arg3", "ulong"), ("arg4", "ulong"), ("arg5", "ulong"),), "none", "", "keyctl(2)", False, "none", True),
@@ -987,7 +987,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(281, "execveat", (("dirfd", "fd"), ("path", "cstr"), ("argv", "strv"), ("envp", "strv"), ("flags", "flags"),), "full", "", "execveat(2)", False, "none", True),
     SyscallRow(282, "userfaultfd", (("flags", "flags"),), "none", "", "userfaultfd(2)", False, "none", True),
     SyscallRow(283, "membarrier", (("cmd", "int"), ("flags", "flags"), ("cpu_id", "int"),), "none", "", "membarrier(2)", False, "none", True),
-    SyscallRow(284, "mlock2", (("addr", "ulong"), ("len", "size"), ("flags", "flags"),), "none", "", "mlock2(2)", False, "none", True),
+    SyscallRow(284, "mlock2", (("addr", "ulong"), ("len", "size"), ("flags", "flags"),), "partial", "nothing is paged out: argument checks only", "mlock2(2)", False, "none", True),
     SyscallRow(285, "copy_file_range", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "partial", "copies; no reflink", "copy_file_range(2)", False, "none", True),
     SyscallRow(286, "preadv2", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"), ("offset", "off"), ("pos_h", "ulong"), ("flags", "flags"),), "partial", "no RWF_ flags", "preadv2(2)", True, "sys", True),
     SyscallRow(287, "pwritev2", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"), ("offset", "off"), ("pos_h", "ulong"), ("flags", "flags"),), "partial", "RWF_APPEND only", "pwritev2(2)", True, "sys", True),

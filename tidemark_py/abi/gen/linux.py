@@ -470,6 +470,7 @@ SEGV_CPERR: Final = 10
 FPE_FLTUNK: Final = 14
 FPE_CONDTRAP: Final = 15
 SIGEV_MAX_SIZE: Final = 64
+SI_KERNEL: Final = 128
 # wait
 P_ALL: Final = 0
 P_PID: Final = 1

@@ -616,6 +616,7 @@
 #define FPE_FLTUNK 14
 #define FPE_CONDTRAP 15
 #define SIGEV_MAX_SIZE 64
+#define SI_KERNEL 128
 
 /* wait */
 #define P_ALL 0

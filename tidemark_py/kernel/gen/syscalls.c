@@ -195,6 +195,7 @@ static i64 call_syncfs(const u64 a[6]) { return sys_syncfs((i32)a[0]); }
 static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1], (i32)a[2], a[3], (u32)a[4]); }
 static i64 call_getrandom(const u64 a[6]) { return sys_getrandom(a[0], a[1], (u32)a[2]); }
 static i64 call_execveat(const u64 a[6]) { return sys_execveat((i32)a[0], a[1], a[2], a[3], (u32)a[4]); }
+static i64 call_mlock2(const u64 a[6]) { return sys_mlock2(a[0], a[1], (u32)a[2]); }
 static i64 call_copy_file_range(const u64 a[6]) { return sys_copy_file_range((i32)a[0], a[1], (i32)a[2], a[3], a[4], (u32)a[5]); }
 static i64 call_preadv2(const u64 a[6]) { return sys_preadv2((i32)a[0], a[1], a[2], (i64)a[3], a[4], (u32)a[5]); }
 static i64 call_pwritev2(const u64 a[6]) { return sys_pwritev2((i32)a[0], a[1], a[2], (i64)a[3], a[4], (u32)a[5]); }
@@ -422,7 +423,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [213] = {"readahead", call_readahead, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_OFF, SYSCALL_ARG_SIZE}},
   [214] = {"brk", call_brk, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_ULONG}},
   [215] = {"munmap", call_munmap, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE}},
-  [216] = {"mremap", call_mremap, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_ULONG}},
+  [216] = {"mremap", call_mremap, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_ULONG}},
   [217] = {"add_key", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_CSTR, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_INT}},
   [218] = {"request_key", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_CSTR, SYSCALL_ARG_CSTR, SYSCALL_ARG_CSTR, SYSCALL_ARG_INT}},
   [219] = {"keyctl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_INT, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
@@ -476,7 +477,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [281] = {"execveat", call_execveat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_STRV, SYSCALL_ARG_STRV, SYSCALL_ARG_FLAGS}},
   [282] = {"userfaultfd", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},
   [283] = {"membarrier", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_INT}},
-  [284] = {"mlock2", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [284] = {"mlock2", call_mlock2, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [285] = {"copy_file_range", call_copy_file_range, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [286] = {"preadv2", call_preadv2, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_OFF, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},
   [287] = {"pwritev2", call_pwritev2, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_OFF, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},

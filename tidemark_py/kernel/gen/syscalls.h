@@ -229,7 +229,7 @@ i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags); /* on the families of socket */
 i64 sys_readahead(i32 fd, i64 offset, u64 count); /* files live in memory: argument checks only */
 i64 sys_brk(u64 addr);
 i64 sys_munmap(u64 addr, u64 length);
-i64 sys_mremap(u64 old_address, u64 old_size, u64 new_size, u32 flags, u64 new_address); /* no MREMAP_DONTUNMAP */
+i64 sys_mremap(u64 old_address, u64 old_size, u64 new_size, u32 flags, u64 new_address);
 i64 sys_clone(u64 flags, u64 stack, uaddr_t parent_tid, u64 tls, uaddr_t child_tid); /* namespaces are EPERM or EINVAL */
 i64 sys_execve(uaddr_t path, uaddr_t argv, uaddr_t envp);
 i64 sys_mmap(u64 addr, u64 length, i32 prot, i32 flags, i32 fd, i64 offset); /* no huge pages; addresses below 4 GiB */
@@ -252,6 +252,7 @@ i64 sys_syncfs(i32 fd);
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
 i64 sys_execveat(i32 dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, u32 flags);
+i64 sys_mlock2(u64 addr, u64 len, u32 flags); /* nothing is paged out: argument checks only */
 i64 sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, u64 len, u32 flags); /* copies; no reflink */
 i64 sys_preadv2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 flags); /* no RWF_ flags */
 i64 sys_pwritev2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 flags); /* RWF_APPEND only */
