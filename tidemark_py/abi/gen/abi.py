@@ -10,8 +10,8 @@ from typing import ClassVar, Final, NamedTuple
 Buffer = bytes | bytearray | memoryview
 
 
-ABI_HASH: Final = "4fb8e0df2e63855899cae68f623fe93a0f655d66ff3304f4fb9e5c170666889c"
-ABI_HASH32: Final = 0x4fb8e0df
+ABI_HASH: Final = "4270420163680dabaf8fcd89190a4442e935503d2f4d8ca75c954ef219895868"
+ABI_HASH32: Final = 0x42704201
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1

@@ -285,10 +285,13 @@
 #define S_IRUSR 0x100
 #define S_IRWXU 0x1c0
 #define STATX_SIZE 0x200
+#define S_ISVTX 0x200
 #define STATX_BLOCKS 0x400
+#define S_ISGID 0x400
 #define STATX_BASIC_STATS 0x7ff
 #define STATX_ATTR_ENCRYPTED 0x800
 #define STATX_BTIME 0x800
+#define S_ISUID 0x800
 #define STATX_ALL 0xfff
 #define STATX_ATTR_AUTOMOUNT 0x1000
 #define STATX_MNT_ID 0x1000
