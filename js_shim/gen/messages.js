@@ -29,7 +29,6 @@ export const MESSAGE = Object.freeze({
   POOL_STATS: "pool.stats",
   POOL_CRASH: "pool.crash",
   POOL_RESUME: "pool.resume",
-  WORKER_ATTACHED: "worker.attached",
   RUNTIME_READY: "runtime.ready",
   RUNTIME_FAILED: "runtime.failed",
   RUNTIME_LOGGED: "runtime.logged",

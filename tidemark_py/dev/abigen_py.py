@@ -108,7 +108,7 @@ def abi_py(t: Tables) -> str:
             out.append(f"    {v['name']} = {v['value']}" + (f"  # {v['doc']}" if v.get("doc") else ""))
         out.append("")
     out += ["", "class Syscall(IntEnum):", '    """riscv64 system call numbers."""', ""]
-    out += [f"    {s['name'].upper()} = {s['nr']}" for s in t.syscalls]
+    out += [f"    {s['name']} = {s['nr']}" for s in t.syscalls]
     out += ["", "", "class SyscallRow(NamedTuple):", '    """One row of syscalls.toml: args are (name, type) pairs."""', ""]
     out += ["    nr: int", "    name: str", "    args: tuple[tuple[str, str], ...]", "    level: str", "    note: str", "    man: str"]
     out += ["    blocks: bool", "    restart: str", "    lock: bool", "", "", "SYSCALLS: Final[tuple[SyscallRow, ...]] = ("]

@@ -23,10 +23,9 @@ WASM_CPU = (
     "generic+atomics+bulk_memory+mutable_globals+sign_ext+simd128+nontrapping_fptoint+multivalue+tail_call+reference_types"
 )
 WASM_COMPILE = ("-target", "wasm32-freestanding", f"-mcpu={WASM_CPU}", "-O2", "-ffreestanding", "-fno-sanitize=all")
-# The import's maximum is only an upper bound: the runtime chooses what this tab can give.
-KERNEL_MEMORY_MAX = 65536 * 65536
+# The import's maximum is only an upper bound (zig takes 32 bits): the runtime chooses what this tab can give.
+KERNEL_MEMORY_MAX = 65535 * 65536
 WASM_LINK = (
-    "-nostdlib",
     "-Wl,--no-entry",
     "-Wl,--import-memory",
     "-Wl,--export-memory",
@@ -34,12 +33,8 @@ WASM_LINK = (
     f"-Wl,--max-memory={KERNEL_MEMORY_MAX}",
     "-Wl,--export-table",
     "-Wl,--growable-table",
-    "-Wl,--export=__wasm_init_tls",
-    "-Wl,--export=__tls_size",
-    "-Wl,--export=__tls_align",
-    "-Wl,--export=__stack_pointer",
-    "-Wl,--export=__heap_base",
-    *(f"-Wl,--export-if-defined={n}" for n in ("thread_records", "event_ring", "counters", "tk_instance_area")),
+    "-Wl,--gc-sections",
+    *(f"-Wl,--export={n}" for n in ("__wasm_init_tls", "__tls_size", "__tls_align", "__stack_pointer", "__heap_base")),
 )
 FEATURES = tuple(
     f"--enable-{f}"
@@ -162,7 +157,7 @@ def build_wasm(*, allow_missing: bool = False, strict: bool = False) -> Path:
     objs = objects(compiler, kernel_sources())
     out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
     guest = KERNEL / "mm" / "guest.wat"
-    extra = ("-Wl,--allow-undefined",) if allow_missing else ()
+    extra = ("-Wl,--import-symbols",) if allow_missing else ()
     digest = hashlib.sha256(repr((WASM_LINK, extra, FEATURES, [o.name for o in objs])).encode() + guest.read_bytes())
     stamp = BUILD / "kernel.wasm.stamp"
     if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):

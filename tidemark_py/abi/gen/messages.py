@@ -592,15 +592,6 @@ class PoolResume(Request[PoolResumeReply]):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerAttached(Message):
-    """A new thread worker's way to the kernel worker for notifications."""
-
-    NAME: ClassVar[str] = "worker.attached"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("port", "object"),)
-    port: Any
-
-
-@dataclass(frozen=True, slots=True)
 class RuntimeReady(Message):
     """The role runs."""
 
@@ -731,7 +722,6 @@ MESSAGES: dict[str, type[Message]] = {
     "pool.stats": PoolStats,
     "pool.crash": PoolCrash,
     "pool.resume": PoolResume,
-    "worker.attached": WorkerAttached,
     "runtime.ready": RuntimeReady,
     "runtime.failed": RuntimeFailed,
     "runtime.logged": RuntimeLogged,
@@ -770,7 +760,6 @@ class KernelWorkerHandler(Protocol):
     def stream_close(self, message: StreamClose, /) -> StreamCloseReply | Awaitable[StreamCloseReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
-    def worker_attached(self, message: WorkerAttached, /) -> None: ...
 
 
 class PageHandler(Protocol):
