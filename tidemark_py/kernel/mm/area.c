@@ -73,7 +73,7 @@ static void slot_close(struct mm *mm, u32 index, u32 count) {
 static bool joinable(const struct vma *a, const struct vma *b) {
   return a->end == b->start && a->prot == b->prot && a->shared == b->shared && a->grows_down == b->grows_down &&
          a->no_reserve == b->no_reserve && a->dont_fork == b->dont_fork && a->wipe_on_fork == b->wipe_on_fork &&
-         a->file == b->file && a->memory == b->memory && a->name == b->name &&
+         a->signal_code == b->signal_code && a->file == b->file && a->memory == b->memory && a->name == b->name &&
          ((!a->file && !a->memory) || a->file_page + (a->end - a->start) == b->file_page);
 }
 

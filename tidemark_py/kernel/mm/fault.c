@@ -58,7 +58,7 @@ static int external_fault(struct mm *mm, const struct vma *v, u64 addr, u32 acce
   return 0;
 }
 
-static int bring_in(struct mm *mm, const struct vma *v, u64 addr, u32 access) {
+static int bring_in(struct mm *mm, const struct vma *v, u64 addr) {
   u32 page = page_of(addr);
   if (pages_grow(mm, page) < 0) return out_of_memory(addr, "memory.grow refused");
   if (v->file) {
@@ -68,8 +68,11 @@ static int bring_in(struct mm *mm, const struct vma *v, u64 addr, u32 access) {
     if (r < 0) return fail(addr, SIGBUS, BUS_ADRERR);
     if (bytes) guest_copy_from_kernel((u32)page_addr(page), bytes, valid); /* the rest is zero already */
   }
+  if (v->signal_code && page == page_of(mm->sigreturn_page)) {
+    guest_st32((u32)page_addr(page), 0x08b00893);     /* li a7,139: rt_sigreturn */
+    guest_st32((u32)page_addr(page) + 4, 0x00000073); /* ecall */
+  }
   mm->resident_pages++;
-  (void)access;
   return 0;
 }
 
@@ -83,7 +86,7 @@ int page_fault(struct mm *mm, u64 addr, u32 access) {
   if (v->shared) return external_fault(mm, v, addr, access);
   u32 perm = guest_perm(page);
   if (!(perm & PERM_RESIDENT)) {
-    int r = bring_in(mm, v, addr, access);
+    int r = bring_in(mm, v, addr);
     if (r < 0) return r;
     perm = PERM_RESIDENT;
   }

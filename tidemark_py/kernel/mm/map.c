@@ -138,7 +138,7 @@ int mm_protect(struct mm *mm, u64 addr, u64 bytes, int prot) {
 }
 
 i64 mm_brk(struct mm *mm, u64 addr) {
-  if (addr < mm->brk_start || addr >= mm->max_guest_bytes) return (i64)mm->brk;
+  if (mm->all_resident || addr < mm->brk_start || addr >= mm->max_guest_bytes) return (i64)mm->brk;
   u32 old_end = page_of(ALIGN_UP(mm->brk, (u64)PAGE_BYTES)), new_end = page_of(ALIGN_UP(addr, (u64)PAGE_BYTES));
   if (new_end > old_end) {
     static const char heap_name[] = "[heap]";
@@ -151,4 +151,18 @@ i64 mm_brk(struct mm *mm, u64 addr) {
   }
   mm->brk = addr;
   return (i64)addr;
+}
+
+void mm_name(struct mm *mm, u64 addr, const char *name) {
+  struct vma *v = area_at(mm, page_of(addr));
+  if (v) v->name = name;
+}
+
+i64 mm_map_signal_code(struct mm *mm, u64 addr) {
+  i64 r = mm_map(mm, addr, PAGE_BYTES, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+  if (r < 0) return r;
+  struct vma *v = area_at(mm, page_of(addr));
+  v->name = "[vdso]", v->signal_code = true;
+  mm->sigreturn_page = addr;
+  return 0;
 }

@@ -23,6 +23,7 @@ struct vma {
   bool grows_down;  /* the stack */
   bool no_reserve;  /* MAP_NORESERVE: not counted against limit_bytes when mapped */
   bool dont_fork, wipe_on_fork; /* madvise(2) */
+  bool signal_code; /* the kernel's own page: `li a7,139; ecall` (mm->sigreturn_page) */
   struct ofd *file; /* NULL for anonymous; holds a reference */
   struct shared_memory *memory; /* shared and anonymous: file_page counts its pages; holds a reference */
   u64 file_page;    /* page of the file at start */
@@ -62,6 +63,7 @@ struct mm_fault_info {
 };
 extern _Thread_local struct mm_fault_info mm_fault_info;
 /* Bytes a guest may address in this tab (tk_boot sets it from the probed maximum); new address spaces start with it. */
+u64 mm_guest_max(void);
 void mm_set_guest_max(u64 bytes);
 
 struct mm *mm_create(void);                /* NULL: no memory */
@@ -79,6 +81,8 @@ int mm_unmap(struct mm *mm, u64 addr, u64 bytes);
 int mm_protect(struct mm *mm, u64 addr, u64 bytes, int prot);
 i64 mm_remap(struct mm *mm, u64 old_addr, u64 old_bytes, u64 new_bytes, int flags, u64 new_addr);
 i64 mm_brk(struct mm *mm, u64 addr);
+void mm_name(struct mm *mm, u64 addr, const char *name); /* the area at addr; name: static text */
+i64 mm_map_signal_code(struct mm *mm, u64 addr);         /* sets mm->sigreturn_page; 0 or -errno */
 int mm_advise(struct mm *mm, u64 addr, u64 bytes, int advice);
 const struct vma *mm_find(const struct mm *mm, u32 page); /* the area that holds page, or NULL */
 

@@ -34,7 +34,7 @@ int pages_grow(struct mm *mm, u32 page) {
 }
 
 static bool has_content(const struct vma *v, u32 perm) {
-  return (perm & PERM_RESIDENT) && ((perm & PERM_DIRTY) || v->file || v->shared);
+  return (perm & PERM_RESIDENT) && ((perm & PERM_DIRTY) || v->file || v->shared || v->signal_code);
 }
 
 void pages_drop(struct mm *mm, const struct vma *v, u32 start, u32 end) {

@@ -7,6 +7,8 @@ static u64 guest_max_bytes = GUEST_MAX_BYTES;
 
 void mm_set_guest_max(u64 bytes) { guest_max_bytes = ALIGN_DOWN(MIN(bytes, GUEST_MAX_BYTES), (u64)PAGE_BYTES); }
 
+u64 mm_guest_max(void) { return guest_max_bytes; }
+
 struct mm *mm_create(void) {
   struct mm *mm = kzalloc(sizeof(*mm));
   if (!mm) return NULL;

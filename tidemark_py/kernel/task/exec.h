@@ -14,6 +14,8 @@ struct exec_image {
   u32 argc, envc;
   bool set_uid, set_gid; /* the file's owner or group become the effective ids */
   u32 uid, gid;
+  u64 base;              /* what is added to the program's addresses */
+  u64 stack_top, stack_bytes, brk_start, brk_end;
 };
 
 /* exec_prepare (task.h) for a process that need not be the current one: its fs, credentials and limits count.
