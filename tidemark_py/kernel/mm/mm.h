@@ -30,6 +30,12 @@ struct vma {
   const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL */
 };
 
+/* A kernel copy of argv and envp for /proc: other processes' memory is out of reach. Shared by forked copies. */
+struct mm_args {
+  u32 refs, argv_bytes, envp_bytes;
+  char strings[]; /* NUL-terminated: argv, then envp */
+};
+
 struct mm {
   u32 refs;              /* processes on it: >1 only under CLONE_VM without CLONE_THREAD (vfork) */
   struct vma *vmas;      /* sorted, disjoint */
@@ -48,6 +54,7 @@ struct mm {
   void *code;            /* the decode cache, shared by the threads of the process: owned by cpu/ */
   /* what /proc shows */
   u64 arg_start, arg_end, env_start, env_end;
+  struct mm_args *args; /* exec_commit sets it (mm_args_set); NULL: none */
   u8 regblocks_used[REGBLOCKS / 8];
   bool external_code;    /* some PROT_EXEC page is external: see mm_code_sync */
   bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
@@ -70,6 +77,7 @@ struct mm *mm_create(void);                /* NULL: no memory */
 struct mm *mm_fork(const struct mm *from); /* areas copied, files referenced; pages are moved by task/fork.c */
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);                /* last reference: frees areas and code cache (not guest bytes) */
+void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_bytes); /* without memory: none */
 /* own memory: forget every page: zero resident bytes and permission bytes, for exec or before the worker is pooled. */
 void mm_reset_guest(struct mm *mm);
 int mm_regblock_alloc(struct mm *mm);      /* slot 0..REGBLOCKS-1 or -EAGAIN */

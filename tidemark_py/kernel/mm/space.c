@@ -39,7 +39,16 @@ struct mm *mm_fork(const struct mm *from) {
     area_refs_get(v);
     area_insert(mm, v);
   }
+  if (mm->args) mm->args->refs++;
   return mm;
+}
+
+void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_bytes) {
+  if (mm->args && !--mm->args->refs) kfree(mm->args);
+  mm->args = kmalloc(sizeof(*mm->args) + argv_bytes + envp_bytes);
+  if (!mm->args) return;
+  mm->args->refs = 1, mm->args->argv_bytes = argv_bytes, mm->args->envp_bytes = envp_bytes;
+  memcpy(mm->args->strings, strings, argv_bytes + envp_bytes);
 }
 
 void mm_get(struct mm *mm) { mm->refs++; }
@@ -52,6 +61,7 @@ void mm_put(struct mm *mm) {
     area_refs_put(v);
   }
   cpu_code_free(mm);
+  if (mm->args && !--mm->args->refs) kfree(mm->args);
   kfree(mm->vmas);
   kfree(mm);
 }
