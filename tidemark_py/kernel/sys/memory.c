@@ -103,10 +103,9 @@ i64 sys_mlockall(i32 flags) {
 }
 i64 sys_munlockall(void) { return 0; }
 
-#define SYS_RISCV_FLUSH_ICACHE_LOCAL 1ull
 i64 sys_riscv_flush_icache(u64 start, u64 end, u64 flags) {
   struct mm *mm = own();
-  if (flags & ~SYS_RISCV_FLUSH_ICACHE_LOCAL) return -EINVAL;
+  if (flags & ~(u64)SYS_RISCV_FLUSH_ICACHE_LOCAL) return -EINVAL;
   if (start < end && end <= mm->max_guest_bytes) {
     u32 first = (u32)(start >> PAGE_SHIFT), last = (u32)((end - 1) >> PAGE_SHIFT);
     cpu_code_invalidate(mm, first, last - first + 1);
