@@ -9,6 +9,11 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   wheel     build/dist/tidemark_py-*.whl with kernel.wasm and the shim
   check     generated files fresh, ruff, mypy, node --check, C with -Werror, house tests
   test      the tests (--all: the slow ones too); arguments after -- go to pytest
+  demo      the whole path in headless Chromium; without --once it goes on serving for a person's browser
+  run       one guest command with our own stdin, stdout, stderr and exit code; or --batch FILE.jsonl
+  layer     a file layer from deb:pkg[,pkg...], dir:PATH or tar:FILE
+  site      the static site into build/site
+  bench     figures beside native and qemu-riscv64, in one run
 """
 
 from __future__ import annotations
@@ -133,6 +138,129 @@ def test(a: argparse.Namespace) -> int:
 
 
 # ---- layers, run, demo, site, bench ----
+
+
+def programs() -> None:
+    """What running guests needs: tools, kernel.wasm, wheel, Pyodide's memory snapshot."""
+    from tidemark_py.dev import kernel_build, pyodide_files, wheel_build
+
+    prepare()
+    kernel_build.build_wasm()
+    wheel_build.build()
+    pyodide_files.snapshot()
+
+
+def layer_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("spec", metavar="SPEC", help="deb:pkg[,pkg...] (Debian trixie riscv64), dir:PATH or tar:FILE")
+    p.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="file to write; .gz compresses")
+    p.add_argument("--mirror", default="", metavar="URL", help="Debian mirror instead of this machine's")
+    p.add_argument("--slim", action="store_true", help="without manuals, documentation and translations")
+    p.add_argument("--unpack", type=Path, metavar="DIR", help="also unpack it into a directory")
+
+
+@task(layer_arguments)
+def layer(a: argparse.Namespace) -> int:
+    """Build a file layer."""
+    from tidemark_py.dev import layer_build
+    from tidemark_py.dev.run import checked
+    from tidemark_py.layers import unpack
+
+    def work() -> int:
+        built = layer_build.build_layer(a.spec, a.output, layer_build.Options(a.mirror, a.slim))
+        if a.unpack:
+            unpack(built, a.unpack)
+        files, packages = built.manifest["entries"], len(built.packages())
+        print(f"{a.output}: {files} files, {built.blob_bytes:,} bytes, {packages} packages, sha256 {built.sha256}")
+        return 0
+
+    return checked(work)
+
+
+def run_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--layer", action="append", default=[], metavar="SPEC", help="as `layer` takes it, or a .tdl file")
+    p.add_argument("--host", choices=("chromium", "node"), default="chromium")
+    p.add_argument("--env", action="append", default=[], metavar="K=V")
+    p.add_argument("--cwd", default="/", metavar="DIR")
+    p.add_argument("--mount", action="append", default=[], metavar="HOSTDIR:GUESTDIR[:ro]")
+    p.add_argument("--timeout", type=float, metavar="S")
+    p.add_argument("--tty", action=argparse.BooleanOptionalAction, help="a terminal (default: when ours is one)")
+    p.add_argument("--batch", type=argparse.FileType("r", encoding="utf-8"), metavar="FILE.jsonl", help="- is stdin")
+    p.add_argument("--output", type=Path, metavar="FILE", help="results of --batch (default: stdout)")
+    p.add_argument("--mirror", default="", metavar="URL", help="Debian mirror instead of this machine's")
+    p.add_argument("--verbose", action="store_true", help="show what the page says")
+    p.add_argument("command", nargs="*", metavar="CMD ARGS")
+
+
+@task(run_arguments)
+def run(a: argparse.Namespace) -> int:
+    """Run one guest command, or a batch of them."""
+    from tidemark_py.dev import run as runner
+
+    if bool(a.batch) == bool(a.command):
+        raise BuildError("give a command after --, or --batch FILE")
+    if bad := [e for e in a.env if "=" not in e]:
+        raise BuildError(f"--env wants K=V, not {bad[0]!r}")
+    env = dict(e.split("=", 1) for e in a.env)
+    mounts = [runner.Mount.parse(m) for m in a.mount]
+    layers = a.layer or ["deb:busybox-static"]
+    options = runner.Options(layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty)
+    programs()
+    if not a.batch:
+        return runner.checked(lambda: runner.run(options, a.command))
+    if not a.output:
+        return runner.checked(lambda: runner.batch(options, a.batch, sys.stdout))
+    with a.output.open("w", encoding="utf-8") as out:
+        return runner.checked(lambda: runner.batch(options, a.batch, out))
+
+
+def demo_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--once", action="store_true", help="end after the job instead of serving on")
+    p.add_argument("--port", type=int, default=0, metavar="N")
+
+
+@task(demo_arguments)
+def demo(a: argparse.Namespace) -> int:
+    """Build what is missing, serve the site, run the main job in headless Chromium, print what the guest printed."""
+    from tidemark_py.dev import demo as demonstration
+    from tidemark_py.dev import site as static_site
+    from tidemark_py.dev.run import checked
+
+    programs()
+    return checked(lambda: demonstration.demo(static_site.build(), once=a.once, port=a.port))
+
+
+def site_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "site", metavar="DIR")
+
+
+@task(site_arguments)
+def site(a: argparse.Namespace) -> int:
+    """Build the static site."""
+    from tidemark_py.dev import site as static_site
+    from tidemark_py.dev.run import checked
+
+    def work() -> int:
+        say(f"site in {static_site.build(a.output)}")
+        return 0
+
+    programs()
+    return checked(work)
+
+
+def bench_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--json", action="store_true", help="the figures as JSON")
+    p.add_argument("--host", choices=("chromium", "node"), default="chromium")
+    p.add_argument("--rounds", type=int, default=5, metavar="N", help="interleaved rounds the medians are of")
+
+
+@task(bench_arguments)
+def bench(a: argparse.Namespace) -> int:
+    """Figures in one run, each beside native and qemu-riscv64."""
+    from tidemark_py.dev import bench as benchmarks
+    from tidemark_py.dev.run import checked
+
+    programs()
+    return checked(lambda: benchmarks.bench(as_json=a.json, host=a.host, rounds=a.rounds))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -16,15 +16,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "apt"
+from .toolchain import CACHE as CACHE_ROOT
+from .toolchain import BuildError, say
+
+CACHE = CACHE_ROOT / "apt"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LISTS_MAX_AGE_S = 14 * 86400
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")
@@ -32,13 +33,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")
 Progress = Callable[[str], None]
 
 
-class AptError(Exception):
+class AptError(BuildError):
     """apt could not do what was asked; the text says what and what to try."""
-
-
-def say(text: str) -> None:
-    """Print one progress line where results of a command do not go."""
-    print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

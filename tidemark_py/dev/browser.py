@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .toolchain import BuildError
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -30,7 +32,7 @@ FLAGS = (
 START_TIMEOUT_S = 60.0
 
 
-class BrowserError(Exception):
+class BrowserError(BuildError):
     """The browser is missing, did not start or went away."""
 
 

@@ -21,9 +21,11 @@ from typing import IO
 from ..layers.format import Entry, Layer
 from ..layers.writer import LayerWriter
 from . import debian
-from .apt import ROOT, Archive, Package, Progress, say
+from .apt import Archive, Package, Progress
+from .toolchain import CACHE as CACHE_ROOT
+from .toolchain import BuildError, say
 
-CACHE = ROOT / ".cache" / "layers"
+CACHE = CACHE_ROOT / "layers"
 BUILDER = 4  # raise when the same input gives another layer
 ARCHITECTURE = "riscv64"
 TRIXIE_RELEASED = 1754697600  # time of files no package brings
@@ -32,7 +34,7 @@ SLIM_OUT = ("usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share
 SLIM_DOC = "usr/share/doc/"
 
 
-class SpecError(Exception):
+class SpecError(BuildError):
     """The SPEC cannot be built; the text says why."""
 
 

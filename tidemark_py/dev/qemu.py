@@ -11,9 +11,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .apt import ROOT, Archive, AptError, Progress, say
+from .apt import AptError, Archive, Progress
+from .toolchain import CACHE as CACHE_ROOT
+from .toolchain import say
 
-CACHE = ROOT / ".cache" / "qemu"
+CACHE = CACHE_ROOT / "qemu"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 

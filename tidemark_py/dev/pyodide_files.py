@@ -1,0 +1,88 @@
+"""The files every page of ours needs: Pyodide from npm, the wheel, Pyodide's memory snapshot; and who makes the last.
+
+Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the standard modules that the roles import. It is made
+in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker. Private
+API of Pyodide: every reader falls back to the plain start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from .toolchain import BUILD, BuildError, npm_modules, step
+
+SNAPSHOT = BUILD / "pyodide-snapshot.bin"
+# what roles, runtime and agents import; nothing that opens files or keeps JavaScript objects
+MODULES = (
+    "asyncio", "base64", "collections.abc", "contextlib", "dataclasses", "enum", "errno", "functools", "gzip", "hashlib",
+    "importlib.resources", "io", "itertools", "json", "mmap", "os", "pathlib", "queue", "re", "shlex", "signal", "stat",
+    "struct", "subprocess", "tarfile", "tempfile", "time", "traceback", "typing", "urllib.parse", "weakref", "zipfile",
+)  # fmt: skip
+CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+
+
+def pyodide_dir() -> Path:
+    """The npm package's folder. Raises BuildError."""
+    folder = npm_modules() / "pyodide"
+    if not (folder / "pyodide.mjs").exists():
+        raise BuildError("Pyodide is not here: run `python3 build.py setup`")
+    return folder
+
+
+def wheel() -> Path:
+    """The built wheel. Raises BuildError."""
+    found = sorted((BUILD / "dist").glob("tidemark_py-*.whl"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise BuildError("the wheel is not here: run `python3 build.py wheel`")
+    return found[-1]
+
+
+def served() -> dict[str, Path]:
+    """Public paths of a server for them."""
+    return {"/pyodide": pyodide_dir(), "/wheel": wheel(), "/pyodide-snapshot.bin": SNAPSHOT}
+
+
+def _stamp_text() -> str:
+    digest = hashlib.sha256(json.dumps(MODULES).encode())
+    for name in CORE:
+        digest.update((pyodide_dir() / name).read_bytes())
+    return digest.hexdigest()
+
+
+def snapshot() -> Path:
+    """The memory snapshot, made when it is missing or another Pyodide's. Raises BuildError, BrowserError."""
+    from .browser import Browser
+    from .server import Server
+
+    stamp = SNAPSHOT.with_suffix(".stamp")
+    text = _stamp_text()
+    if SNAPSHOT.exists() and stamp.exists() and stamp.read_text() == text:
+        return SNAPSHOT
+    BUILD.mkdir(exist_ok=True)
+    blank = BUILD / "blank.html"
+    blank.write_text('<!doctype html><link rel="icon" href="data:,">')
+    got: list[bytes] = []
+    code = """(async () => {
+      const { loadPyodide } = await import("/pyodide/pyodide.mjs");
+      const pyodide = await loadPyodide({ indexURL: location.origin + "/pyodide/", _makeSnapshot: true });
+      pyodide.runPython(%s);
+      const memory = pyodide.makeMemorySnapshot();
+      const r = await fetch("/upload/snapshot?token=%s", { method: "POST", body: memory });
+      return r.ok;
+    })()"""
+    imports = "\n".join(f"import {m}" for m in MODULES) + "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
+    with (
+        step("Pyodide memory snapshot, in Chromium"),
+        Server({"/": blank, "/pyodide": pyodide_dir()}, upload=lambda _, body: got.append(body)) as server,
+        Browser() as browser,
+    ):
+        page = browser.page()
+        page.goto(server.url("/"))
+        page.evaluate(code % (json.dumps(imports), server.token), timeout=120)
+    if not got:
+        raise BuildError("Chromium made no memory snapshot")
+    SNAPSHOT.write_bytes(got[0])
+    stamp.write_text(text)
+    return SNAPSHOT
