@@ -9,6 +9,16 @@
 #include "../mm/mm.h"
 #include "../wait/wait.h"
 
+#ifndef S_ISDIR /* inode(7) */
+#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
+#define S_ISREG(m) (((m) & S_IFMT) == S_IFREG)
+#define S_ISLNK(m) (((m) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(m) (((m) & S_IFMT) == S_IFCHR)
+#define S_ISBLK(m) (((m) & S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m) & S_IFMT) == S_IFSOCK)
+#endif
+
 struct inode;
 struct ofd;
 struct superblock;
@@ -36,7 +46,8 @@ struct dirent_out { /* what readdir reports */
 typedef bool (*readdir_fn)(void *arg, const struct dirent_out *d, u64 next_pos);
 
 struct inode_ops {
-  /* directories: child with a new reference in *out, or -ENOENT. name is not NUL-terminated. */
+  /* directories: child with a new reference in *out, or -ENOENT. name is not NUL-terminated. ".." is asked for as well:
+   * a file system that does not know its parents answers -ENOENT and the walk goes by the path's text. */
   int (*lookup)(struct inode *dir, const char *name, u32 bytes, struct inode **out);
   int (*create)(struct inode *dir, const char *name, u32 bytes, u32 mode, u32 uid, u32 gid, u64 rdev, struct inode **out);
   int (*symlink)(struct inode *dir, const char *name, u32 bytes, const char *target, u32 uid, u32 gid);
@@ -44,7 +55,9 @@ struct inode_ops {
   int (*unlink)(struct inode *dir, const char *name, u32 bytes, bool want_dir);
   int (*rename)(struct inode *old_dir, const char *old_name, u32 old_bytes, struct inode *new_dir, const char *new_name,
                 u32 new_bytes, u32 flags);
-  int (*readdir)(struct inode *dir, u64 pos, readdir_fn fn, void *arg); /* "." and ".." are the caller's */
+  /* "." and ".." are the caller's; positions are the file system's own, the first call comes with 0 */
+  int (*readdir)(struct inode *dir, u64 pos, readdir_fn fn, void *arg);
+  int (*tmpfile)(struct inode *dir, u32 mode, u32 uid, u32 gid, struct inode **out); /* O_TMPFILE: nlink 0 */
   /* symbolic links: target bytes into buf (no NUL), returns length. procfs magic links fill *jump instead (own reference). */
   i64 (*readlink)(struct inode *ino, char *buf, u32 bytes);
   int (*follow)(struct inode *ino, struct inode **jump);
@@ -52,9 +65,12 @@ struct inode_ops {
    * (copy-on-write from a layer) and allocate holes. NULL *page with 0: a hole. -EIO/-ENOSPC/-ENOMEM. */
   int (*page)(struct inode *ino, u64 index, bool write, u8 **page);
   int (*truncate)(struct inode *ino, u64 bytes);
+  int (*fallocate)(struct inode *ino, u32 mode, u64 offset, u64 bytes);
+  void (*changed)(struct inode *ino); /* attributes were set from outside (chmod, utimensat ...); may be NULL */
   int (*open)(struct inode *ino, struct ofd *ofd); /* may replace ofd->ops and set ofd->priv (devices, procfs, fifos) */
   int (*getattr)(struct inode *ino);               /* refresh dynamic fields (procfs); may be NULL */
-  void (*evict)(struct inode *ino);                /* last reference gone */
+  void (*evict)(struct inode *ino);                /* last reference gone: free priv; the inode itself is freed after */
+  void (*last_put)(struct inode *ino);             /* instead of evict: the file system keeps or frees the inode itself */
 };
 
 struct inode {
@@ -74,6 +90,7 @@ struct inode {
   void *locks;                /* record locks (file/lock.c) */
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
+  bool linkable;              /* O_TMPFILE without O_EXCL: may get its first name by linkat(2) */
 };
 
 struct superblock {
@@ -86,12 +103,24 @@ struct superblock {
   u64 next_ino;
   u64 blocks_used, blocks_limit, inodes_used, inodes_limit; /* 4 KiB blocks */
   void *priv;
+  void (*kill)(struct superblock *sb); /* unmounted or its root dropped: free priv; the superblock is freed after */
+  struct list link;                    /* all superblocks of one root, in mount order: sb->root_sb->mounts */
+  struct list mounts;                  /* of the root file system: its mounts, itself not among them */
+  struct superblock *root_sb;          /* NULL until mounted */
+  u32 live_inodes;                     /* made by inode_init and not freed yet */
+  u32 mount_id;
+  bool dying, read_only;
+  bool covered;                        /* a bind mount: root belongs to `bound`, this superblock only names the mount */
 };
 
 void inode_get(struct inode *ino);
 void inode_put(struct inode *ino);
 struct inode *inode_new(struct superblock *sb, u32 mode); /* refs 1, nlink 1, times now */
+void inode_init(struct inode *ino, struct superblock *sb, u32 mode); /* the same for one embedded in a bigger struct */
 struct timespec64 time_now(void);
+u64 makedev(u32 major, u32 minor); /* as Linux encodes st_dev and st_rdev */
+u32 dev_major(u64 dev);
+u32 dev_minor(u64 dev);
 
 /* ---- open file descriptions ---- */
 struct ofd_ops {
@@ -180,13 +209,14 @@ struct fs_context { /* shared by threads (CLONE_FS) */
   u32 umask;
 };
 struct fs_context *fs_context_new(struct inode *root);
+void fs_context_get(struct fs_context *fs);
 struct fs_context *fs_context_copy(const struct fs_context *from);
 void fs_context_put(struct fs_context *fs);
 
 struct walk { /* result of path_walk */
-  struct inode *dir;    /* parent, referenced (NULL for "/") */
+  struct inode *dir;    /* parent, referenced (NULL for "/", ".", ".." and after a magic link) */
   struct inode *inode;  /* the thing, referenced, or NULL when only the last component is missing */
-  char *last;           /* last component in `path`, or "" */
+  char *last;           /* last component in `path`, or "", ".", ".." */
   u32 last_bytes;
   bool trailing_slash;
   char path[4096];      /* normalised absolute path */
@@ -196,6 +226,11 @@ struct walk { /* result of path_walk */
 #define WALK_DIRECTORY 4u  /* -ENOTDIR unless a directory */
 #define WALK_EMPTY 8u      /* AT_EMPTY_PATH: "" means the start directory itself */
 #define WALK_NO_MAGIC 16u  /* RESOLVE_NO_MAGICLINKS */
+#define WALK_NAME 32u      /* the last component is named (unlink, rename, mkdir): not followed, not even before a '/' */
+#define WALK_BENEATH 64u   /* RESOLVE_BENEATH: -EXDEV when the walk leaves the start directory */
+#define WALK_IN_ROOT 128u  /* RESOLVE_IN_ROOT: the start directory is "/" */
+#define WALK_NO_LINKS 256u /* RESOLVE_NO_SYMLINKS */
+#define WALK_NO_XDEV 512u  /* RESOLVE_NO_XDEV */
 /* at: directory to start at for relative paths (NULL = fs->cwd; at_path its absolute path). Follows at most 40 links
  * (ELOOP); NAME_MAX 255, PATH_MAX 4096. Search permission is checked with cred. `w` is large: kmalloc it or use walk_new. */
 int path_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
@@ -206,7 +241,51 @@ int inode_permission(const struct inode *ino, const struct credentials *cred, u3
 /* open(2) whole: O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE; new description in *out */
 int file_open(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
               const char *path, u32 flags, u32 mode, struct ofd **out);
+/* the same with WALK_* besides: openat2(2) */
+int file_open_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
+                   const char *path, u32 flags, u32 mode, u32 walk_flags, struct ofd **out);
 int file_open_inode(struct inode *ino, const char *path, u32 flags, struct ofd **out);
+/* The path calls (file/name.c): mkdirat, mknodat, unlinkat, symlinkat, linkat, renameat2 with all their checks.
+ * `at` as for path_walk. */
+struct path_at {
+  struct inode *at;
+  const char *at_path, *path;
+};
+int file_mkdir(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode);
+int file_mknod(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode, u64 rdev);
+int file_unlink(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, bool want_dir);
+int file_symlink(const struct fs_context *fs, const struct credentials *cred, const char *target, const struct path_at *p);
+int file_link(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from, u32 walk_flags,
+              const struct path_at *to);
+int file_rename(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from,
+                const struct path_at *to, u32 flags);
+int file_truncate(struct inode *ino, u64 bytes); /* regular files: -EISDIR, -EINVAL, -ETXTBSY, -EROFS */
+/* chmod, chown, utimensat on an inode. uid or gid ~0: as it is. times: NULL for now; nsec UTIME_NOW, UTIME_OMIT. */
+int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode);
+int inode_chown(struct inode *ino, const struct credentials *cred, u32 uid, u32 gid);
+int inode_set_times(struct inode *ino, const struct credentials *cred, const struct timespec64 *times);
+bool credentials_in_group(const struct credentials *cred, u32 gid);
+/* Absolute path of a directory as seen from fs->root, into buf: its length, -ENOENT when removed, -ERANGE. */
+i64 path_of_cwd(const struct fs_context *fs, char *buf, u32 bytes);
+
+/* ---- locks (file/lock.c): fcntl(2) record locks, OFD locks, flock(2) ---- */
+struct file_lock_request {
+  const void *owner;  /* the fd table for POSIX locks, the description for OFD and flock locks */
+  i32 pid;            /* for F_GETLK; -1 for OFD locks */
+  u32 type;           /* F_RDLCK, F_WRLCK, F_UNLCK */
+  u64 start, end;     /* bytes, inclusive; end ~0 = to the end */
+};
+int lock_set(struct inode *ino, const struct file_lock_request *r, bool wait); /* -EAGAIN, -EDEADLK, -ERESTARTSYS, -ENOLCK */
+/* F_GETLK: type F_UNLCK in *r when free, else the lock in the way. */
+void lock_test(struct inode *ino, struct file_lock_request *r);
+int lock_flock(struct ofd *f, u32 operation); /* LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB */
+void lock_release_owner(struct inode *ino, const void *owner); /* close */
+struct lock_shown { /* /proc/locks */
+  const char *kind;   /* "POSIX", "OFDLCK", "FLOCK" */
+  struct file_lock_request request;
+  const struct inode *inode;
+};
+void lock_each(struct inode *ino, void (*fn)(void *arg, const struct lock_shown *l), void *arg);
 
 /* ---- roots and layers ---- */
 /* A root is a writable tree over a frozen one. Root 0 is made at boot (empty). Handles are small integers. */
@@ -221,6 +300,10 @@ int root_drop(u32 root);                            /* frees the writable part; 
  * kept by reference (kernel heap pages); on failure the caller frees it. */
 int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes);
 void file_boot(void);
+/* Memory file systems made at run time: mount(2) of tmpfs, memfd_create. limit in 4 KiB blocks, 0: the default. */
+struct superblock *memfs_new(const char *type, u64 limit_blocks);
+int memfd_open(const char *name, u32 flags, struct ofd **out);
+struct inode *dir_parent(const struct fs_context *fs, struct inode *dir, const char *text); /* new reference; see path.c */
 
 /* devices register by number; devfs nodes open through this table */
 int chrdev_register(u32 major, u32 minor_first, u32 minors, const struct ofd_ops *ops,
@@ -228,6 +311,18 @@ int chrdev_register(u32 major, u32 minor_first, u32 minors, const struct ofd_ops
 /* other rooms add file systems: make a superblock and mount its root on an existing directory of `root` */
 struct superblock *superblock_new(const char *type, u32 magic);
 int fs_mount(struct inode *root, const char *path, struct superblock *sb);
-/* procfs/ registers here; called for every new root */
+int fs_bind(struct inode *root, struct inode *on, const char *path, struct inode *of); /* mount --bind of one directory or file */
+/* Undo; takes the caller's reference on ino. -EBUSY while anything on it is in use, -EINVAL when ino is not the root of
+ * a mount. lazy (MNT_DETACH): -EOPNOTSUPP instead of -EBUSY. */
+int fs_unmount(struct inode *ino, bool lazy);
+/* procfs/ registers here; called for every new root, and at once for those that are there */
 void fs_on_new_root(int (*fn)(struct inode *root));
+/* all mounts seen from a root, its own file system first, in mount order (/proc/mounts) */
+void fs_each_mount(const struct inode *root, void (*fn)(void *arg, const struct superblock *sb), void *arg);
+/* mount(2) by type: who implements one registers it. make returns a fresh superblock or NULL (no memory). */
+void fs_type_register(const char *type, struct superblock *(*make)(void));
+struct superblock *fs_type_make(const char *type); /* NULL: *known false for an unknown type */
+bool fs_type_known(const char *type);
+/* opening a fifo is ipc's: it registers fifo_open here at boot (-ENXIO until then) */
+void fifo_register(int (*open)(struct inode *ino, struct ofd *ofd));
 #endif
