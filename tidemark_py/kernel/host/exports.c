@@ -2,6 +2,7 @@
  *
  * Called on an instance whose stack pointer and TLS block are set (instance.h). u32, i32 and double only, so that
  * neither JavaScript nor Python needs a BigInt: sizes and addresses are exact in a double up to 2^53. */
+#ifdef __wasm__
 #include "instance.h"
 #include "../ipc/ipc.h"
 #include "../gen/abi_hash.h"
@@ -132,3 +133,4 @@ i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, doubl
 /* Test hooks: leak checks and allocation failures. */
 double EXPORT(tk_heap_used)(void) { return (double)kheap_used_bytes(); }
 void EXPORT(tk_heap_fail_after)(u32 n) { kheap_fail_after(n); }
+#endif
