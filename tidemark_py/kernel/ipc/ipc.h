@@ -5,6 +5,7 @@
 #define TIDEMARK_IPC_IPC_H
 #include "../file/file.h"
 
+void ipc_boot(void); /* tells file/ how fifos open */
 int pipe_new(u32 flags, struct ofd **read_end, struct ofd **write_end); /* O_NONBLOCK, O_CLOEXEC ignored here */
 int fifo_open(struct inode *ino, struct ofd *ofd);                      /* inode_ops.open for S_IFIFO */
 extern const struct ofd_ops pipe_ops;

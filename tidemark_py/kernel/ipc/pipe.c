@@ -18,25 +18,28 @@ struct pipe {
   u32 reader_opens, writer_opens; /* ever: a fifo's opener may meet a peer that has left already */
   bool polled;
   struct wait_queue read_wait, write_wait;
-  struct inode *fifo;   /* the named inode (not referenced: every open description holds it), NULL for pipe(2) */
-  struct list link;     /* open_fifos */
+  struct inode *inode;  /* not referenced: every open description holds it */
+  struct list link;     /* open_fifos; a pipe of pipe(2) is found by its inode's priv instead */
 };
 static struct list open_fifos = {&open_fifos, &open_fifos};
+static const struct inode_ops pipe_inode_ops = {.open = fifo_open}; /* open("/proc/self/fd/0") opens a pipe anew */
 
-static struct pipe *pipe_make(struct inode *fifo) {
+static struct pipe *pipe_make(struct inode *ino) {
   struct pipe *p = kzalloc(sizeof *p);
   if (!p) return NULL;
-  p->limit = PIPE_DEFAULT_BYTES, p->fifo = fifo;
+  p->limit = PIPE_DEFAULT_BYTES, p->inode = ino;
   wait_queue_init(&p->read_wait), wait_queue_init(&p->write_wait);
-  if (fifo)
-    list_add_tail(&open_fifos, &p->link);
+  list_init(&p->link);
+  if (ino->ops == &pipe_inode_ops)
+    ino->priv = p;
   else
-    list_init(&p->link);
+    list_add_tail(&open_fifos, &p->link);
   return p;
 }
 
 static void pipe_free(struct pipe *p) {
   list_remove(&p->link);
+  if (p->inode->ops == &pipe_inode_ops) p->inode->priv = NULL;
   if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
   kfree(p);
 }
@@ -170,7 +173,9 @@ static const struct ofd_ops fifo_ops = {
 
 int pipe_new(u32 flags, struct ofd **read_end, struct ofd **write_end) {
   struct inode *ino = inode_anonymous(S_IFIFO | 0600);
-  struct pipe *p = ino ? pipe_make(NULL) : NULL;
+  if (!ino) return -ENOMEM;
+  ino->ops = &pipe_inode_ops;
+  struct pipe *p = pipe_make(ino);
   struct ofd *r = NULL, *w = NULL;
   if (p && (r = ofd_new(ino, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), p))) {
     p->readers = p->reader_opens = 1;
@@ -184,7 +189,7 @@ int pipe_new(u32 flags, struct ofd **read_end, struct ofd **write_end) {
   } else if (p) {
     pipe_free(p);
   }
-  if (ino) inode_put(ino);
+  inode_put(ino);
   return -ENOMEM;
 }
 
@@ -198,8 +203,8 @@ static int fifo_wait_peer(struct wait_queue *q, const u32 *opens, u32 seen) {
 }
 
 int fifo_open(struct inode *ino, struct ofd *ofd) {
-  struct pipe *p = NULL;
-  LIST_FOR(it, &open_fifos, struct pipe, link) if (it->fifo == ino) p = it;
+  struct pipe *p = ino->ops == &pipe_inode_ops ? ino->priv : NULL;
+  LIST_FOR(it, &open_fifos, struct pipe, link) if (it->inode == ino) p = it;
   if (!p && !(p = pipe_make(ino))) return -ENOMEM;
   u32 mode = ofd->flags & O_ACCMODE;
   bool nonblock = ofd->flags & O_NONBLOCK;
@@ -225,9 +230,11 @@ int fifo_open(struct inode *ino, struct ofd *ofd) {
     ofd->priv = NULL;
     return r;
   }
-  ofd->ops = &fifo_ops;
+  ofd->ops = ino->ops == &pipe_inode_ops ? &pipe_ops : &fifo_ops;
   return 0;
 }
+
+void ipc_boot(void) { fifo_register(fifo_open); }
 
 static struct pipe *pipe_of(const struct ofd *f) { return f->ops == &pipe_ops || f->ops == &fifo_ops ? f->priv : NULL; }
 

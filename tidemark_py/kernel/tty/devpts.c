@@ -31,6 +31,7 @@ static struct inode *slave_inode(struct devpts *d, u32 index) { /* borrowed */
 static int devpts_lookup(struct inode *dir, const char *name, u32 bytes, struct inode **out) {
   struct devpts *d = dir->sb->priv;
   struct inode *ino = NULL;
+  if (!d) return -ENOENT; /* unmounted while somebody was in it */
   if (bytes == 4 && !memcmp(name, "ptmx", 4)) {
     ino = d->ptmx;
   } else {
@@ -62,18 +63,17 @@ static int refuse_create(UNUSED struct inode *dir, UNUSED const char *name, UNUS
   return -EACCES;
 }
 
-static void devpts_evict(struct inode *ino) { /* the root directory: its file-system root is gone */
-  struct devpts *d = ino->sb->priv;
-  if (!d) return;
+static void devpts_kill(struct superblock *sb) {
+  struct devpts *d = sb->priv;
   list_remove(&d->link);
-  ino->sb->priv = NULL;
+  sb->priv = NULL;
   for (u32 i = 0; i < MAX_PTYS; i++)
     if (d->slaves[i]) inode_put(d->slaves[i]);
   if (d->ptmx) inode_put(d->ptmx);
   kfree(d);
 }
 static const struct inode_ops devpts_ops = {
-    .lookup = devpts_lookup, .readdir = devpts_readdir, .create = refuse_create, .evict = devpts_evict};
+    .lookup = devpts_lookup, .readdir = devpts_readdir, .create = refuse_create};
 
 void devpts_forget(u32 index) {
   LIST_FOR(d, &mounts, struct devpts, link) {
@@ -134,7 +134,7 @@ static int mount_devpts(struct inode *root) {
   struct devpts *d = sb ? kzalloc(sizeof *d) : NULL;
   if (!d) return -ENOMEM;
   if (!devpts_device) devpts_device = sb->dev;
-  sb->dev = devpts_device, sb->priv = d, d->sb = sb;
+  sb->dev = devpts_device, sb->priv = d, sb->kill = devpts_kill, d->sb = sb;
   list_add_tail(&mounts, &d->link);
   struct inode *dir = inode_new(sb, S_IFDIR | 0755);
   if (!dir) return -ENOMEM;
