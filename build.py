@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tidemark's tasks. One file, one function per task; the work is in tidemark_py/dev. Needs Python 3.11 and nothing else:
+"""Tidemark's tasks. One file, one function per task; the work is in tidemark_py/dev. Needs Python 3.11, nothing else:
 each task makes what it lacks (`setup`) and a second run starts in seconds.
 
   setup     .venv, npm packages, Chromium: everything pinned, inside the checkout

@@ -1,8 +1,8 @@
 """Generator of everything that is derived from the ABI tables (tidemark_py/abi/*.toml).
 
 Owns: the generated files named in `outputs()`, which are committed and marked. `build.py abi` writes them, `build.py
-check` compares them. Runs on plain Python 3.11, before anything is installed. Sources of the facts: syscalls(2), errno(3)
-and the UAPI as riscv64 sees it; the rooms of the shared words are the rows' own `owner`.
+check` compares them. Runs on plain Python 3.11, before anything is installed. Sources of the facts: syscalls(2),
+errno(3) and the UAPI as riscv64 sees it; the rooms of the shared words are the rows' own `owner`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import abigen_c, abigen_js, abigen_py
+from . import abigen_c, abigen_js, abigen_py, messagegen
 
 Row = dict[str, Any]
 # The kernel's ABI, which the hash covers. messages.toml is between roles of one wheel: messagegen.py makes it.
@@ -22,10 +22,22 @@ TABLES = ("constants", "errno", "layouts", "status", "structs", "syscalls")
 SCALARS = {"u8": 1, "i8": 1, "char": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "f64": 8}
 # C parameter type of each argument type of a system call; every other type points into the guest.
 ARG_C = {
-    "fd": "i32", "int": "i32", "pid": "i32", "whence": "i32", "signo": "i32",
-    "uint": "u32", "flags": "u32", "openflags": "u32", "mode": "u32", "uid": "u32",
-    "size": "u64", "ulong": "u64", "usize": "u64", "long": "i64", "off": "i64",
-}  # fmt: skip
+    "fd": "i32",
+    "int": "i32",
+    "pid": "i32",
+    "whence": "i32",
+    "signo": "i32",
+    "uint": "u32",
+    "flags": "u32",
+    "openflags": "u32",
+    "mode": "u32",
+    "uid": "u32",
+    "size": "u64",
+    "ulong": "u64",
+    "usize": "u64",
+    "long": "i64",
+    "off": "i64",
+}
 LEVELS = ("none", "partial", "full")
 RESTARTS = ("none", "sys", "nohand", "block")
 # Keys that explain and do not bind: they do not change the ABI hash.
@@ -172,6 +184,7 @@ def outputs(root: Path) -> dict[Path, str]:
         python / "abi.py": abigen_py.abi_py(t),
         python / "guest.py": abigen_py.guest_py(t),
         python / "linux.py": abigen_py.linux_py(t),
+        **messagegen.outputs(),
     }
 
 

@@ -30,8 +30,10 @@ def _struct(layout: Layout) -> list[str]:
         kind = f"struct guest_{f.base}" if f.base not in _scalars() else f.base
         array = f"[{f.count}]" if f.count is not None else ""
         out.append(f"  {kind} {f.name}{array};{_comment(f.doc)}")
-    out += ["};", f"_Static_assert(sizeof({name}) == {layout.bytes}, \"{layout.name}\");"]
-    out += [f'_Static_assert(offsetof({name}, {f.name}) == {f.offset}, "{layout.name}.{f.name}");' for f in layout.fields]
+    out += ["};", f'_Static_assert(sizeof({name}) == {layout.bytes}, "{layout.name}");']
+    out += [
+        f'_Static_assert(offsetof({name}, {f.name}) == {f.offset}, "{layout.name}.{f.name}");' for f in layout.fields
+    ]
     return [*out, ""]
 
 
@@ -86,7 +88,11 @@ def syscalls_h(t: Tables) -> str:
     """Prototypes of the handlers and the shape of the dispatch table."""
     from .abigen import ARG_C
 
-    out = [MARK.format("tidemark_py/abi/syscalls.toml"), "#ifndef TIDEMARK_GEN_SYSCALLS_H", "#define TIDEMARK_GEN_SYSCALLS_H"]
+    out = [
+        MARK.format("tidemark_py/abi/syscalls.toml"),
+        "#ifndef TIDEMARK_GEN_SYSCALLS_H",
+        "#define TIDEMARK_GEN_SYSCALLS_H",
+    ]
     out += ['#include "../core/core.h"', "", "enum syscall_arg {"]
     out += ["  SYSCALL_ARG_NONE,"] + [f"  SYSCALL_ARG_{a.upper()}," for a in arg_types(t)] + ["};"]
     out += [
@@ -106,7 +112,7 @@ def syscalls_h(t: Tables) -> str:
         "extern const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS];",
         "/* Names of the arguments for traces, NULL-padded. */",
         "extern const char *const syscall_arg_names[SYSCALL_TABLE_ROWS][6];",
-        "/* The name of an errno value (\"ENOENT\"), or NULL. */",
+        '/* The name of an errno value ("ENOENT"), or NULL. */',
         "const char *errno_name(i32 value);",
         "",
     ]
@@ -123,7 +129,8 @@ def syscalls_c(t: Tables) -> str:
     out = [MARK.format("tidemark_py/abi/syscalls.toml"), '#include "syscalls.h"', ""]
     for s in _live(t):
         args = ", ".join(
-            f"({c})a[{i}]" if (c := ARG_C.get(a["type"], "u64")) != "u64" else f"a[{i}]" for i, a in enumerate(s["args"])
+            f"({c})a[{i}]" if (c := ARG_C.get(a["type"], "u64")) != "u64" else f"a[{i}]"
+            for i, a in enumerate(s["args"])
         )
         unused = "" if s["args"] else "UNUSED "
         out.append(f"static i64 call_{s['name']}({unused}const u64 a[6]) {{ return sys_{s['name']}({args}); }}")
@@ -133,7 +140,7 @@ def syscalls_c(t: Tables) -> str:
         call = "NULL" if s["level"] == "none" else f"call_{s['name']}"
         types = ", ".join(f"SYSCALL_ARG_{a['type'].upper()}" for a in s["args"]) or "SYSCALL_ARG_NONE"
         out.append(
-            f"  [{s['nr']}] = {{\"{s['name']}\", {call}, {' | '.join(flags) or '0'}, SYSCALL_{s['level'].upper()}, "
+            f'  [{s["nr"]}] = {{"{s["name"]}", {call}, {" | ".join(flags) or "0"}, SYSCALL_{s["level"].upper()}, '
             f"RESTART_{s['restart'].upper()}, {len(s['args'])}, {{{types}}}}},"
         )
     out += ["};", "", "const char *const syscall_arg_names[SYSCALL_TABLE_ROWS][6] = {"]
@@ -145,6 +152,6 @@ def syscalls_c(t: Tables) -> str:
     for e in t.errnos:
         if not e.get("alias") and e["value"] not in done:
             done.add(e["value"])
-            out.append(f"  case {e['name']}: return \"{e['name']}\";")
+            out.append(f'  case {e["name"]}: return "{e["name"]}";')
     out += ["  default: return NULL;", "  }", "}", ""]
     return "\n".join(out)

@@ -21,7 +21,7 @@ FLAGS = ("-O2", "-g", "-static", "-std=gnu17", "-Wall", "-Wextra", "-pthread", "
 def _build(source: Path, kind: str, out: Path) -> str | None:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_suffix(".tmp")
-    command = [zig(), "cc", "-target", TARGETS[kind], *FLAGS, source, "-lm", "-o", temporary]
+    command: list[str | Path] = [zig(), "cc", "-target", TARGETS[kind], *FLAGS, source, "-lm", "-o", temporary]
     try:
         run(command, f"{source.relative_to(ROOT)} for {kind}", env=zig_env())
     except BuildError as error:
@@ -36,8 +36,8 @@ def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, P
     todo: list[tuple[Path, str, Path, Path, str]] = []
     for source in sorted(SOURCES.glob("*.c")):
         digest = hashlib.sha256(repr(FLAGS).encode())
-        for path, text in sorted(reach(source.resolve()).items()):
-            digest.update(path.name.encode() + b"\0" + text)
+        for path, body in sorted(reach(source.resolve()).items()):
+            digest.update(path.name.encode() + b"\0" + body)
         for kind in kinds:
             out = BUILD / "guests" / kind / source.stem
             stamp = out.with_name(f".{source.stem}.stamp")
@@ -53,3 +53,18 @@ def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, P
         if any(errors):
             raise BuildError("\n".join(e for e in errors if e))
     return result
+
+
+def families() -> list[str]:
+    """Names of the guest programs that are whole tests: one per tests/guest/*.c."""
+    return sorted(p.stem for p in SOURCES.glob("*.c"))
+
+
+def riscv_binary(name: str) -> Path:
+    """The riscv64 program, built when needed."""
+    return build(("riscv64",))["riscv64"][name]
+
+
+def host_binary(name: str) -> Path:
+    """The same program for this host."""
+    return build(("host",))["host"][name]

@@ -1,8 +1,8 @@
 """`build.py kernel`: the one C source tree to kernel.wasm and to the native test program.
 
-Owns build/obj (objects by content hash), build/kernel.wasm, build/native/*. An object's key is the hash of its flags, its
-source and every header it reaches, so that nothing stale is ever linked and nothing is compiled twice. The wasm build:
-zig cc per file, wasm-ld, binaryen merges kernel/mm/guest.wat (two memories, which LLVM does not know) and optimises.
+Owns build/obj (objects by content hash), build/kernel.wasm, build/native/*. An object's key is the hash of its flags,
+its source and every header it reaches, so that nothing stale is ever linked and nothing is compiled twice. The wasm
+build: zig cc per file, wasm-ld, binaryen merges kernel/mm/guest.wat (two memories, which LLVM does not know) and optimises.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .toolchain import ASSETS, BUILD, KERNEL, ROOT, BuildError, binaryen, first_
 WARNINGS = ("-Wall", "-Wextra")
 LANGUAGE = ("-std=gnu17", "-fno-strict-aliasing", "-g")
 WASM_CPU = (
-    "generic+atomics+bulk_memory+mutable_globals+sign_ext+simd128+nontrapping_fptoint+multivalue+tail_call+reference_types"
+    "generic+atomics+bulk_memory+mutable_globals+sign_ext+simd128"
+    "+nontrapping_fptoint+multivalue+tail_call+reference_types"
 )
 WASM_COMPILE = ("-target", "wasm32-freestanding", f"-mcpu={WASM_CPU}", "-O2", "-ffreestanding", "-fno-sanitize=all")
 # The import's maximum is only an upper bound (zig takes 32 bits): the runtime chooses what this tab can give.
@@ -95,7 +96,11 @@ def reach(source: Path, seen: dict[Path, bytes] | None = None) -> dict[Path, byt
 def _compile(compiler: Compiler, source: Path, out: Path) -> str | None:
     temporary = out.with_suffix(".tmp.o")
     try:
-        run([*compiler.command, *compiler.flags, "-c", source, "-o", temporary], str(source.relative_to(ROOT)), env=zig_env())
+        run(
+            [*compiler.command, *compiler.flags, "-c", source, "-o", temporary],
+            str(source.relative_to(ROOT)),
+            env=zig_env(),
+        )
     except BuildError as error:
         return str(error)
     temporary.replace(out)
@@ -118,7 +123,10 @@ def objects(compiler: Compiler, sources: list[Path]) -> list[Path]:
         if not out.exists():
             todo.append((source, out))
     if todo:
-        with step(f"compiling {len(todo)} of {len(sources)} files ({compiler.name})"), ThreadPoolExecutor(jobs()) as pool:
+        with (
+            step(f"compiling {len(todo)} of {len(sources)} files ({compiler.name})"),
+            ThreadPoolExecutor(jobs()) as pool,
+        ):
             errors = [e for e in pool.map(lambda p: _compile(compiler, *p), todo) if e]
         if errors:
             raise BuildError("\n".join(errors))
@@ -136,7 +144,9 @@ def kernel_sources() -> list[Path]:
 def wasm_compiler(strict: bool) -> Compiler:
     """zig cc for wasm32 with threads."""
     extra = ("-Werror",) if strict else ()
-    return Compiler((str(zig()), "cc"), (*WASM_COMPILE, *LANGUAGE, *WARNINGS, *extra), "wasm-strict" if strict else "wasm")
+    return Compiler(
+        (str(zig()), "cc"), (*WASM_COMPILE, *LANGUAGE, *WARNINGS, *extra), "wasm-strict" if strict else "wasm"
+    )
 
 
 def native_compiler(sanitize: str, strict: bool) -> Compiler:
@@ -148,7 +158,9 @@ def native_compiler(sanitize: str, strict: bool) -> Compiler:
         if tool is None:
             raise BuildError("the address sanitizer needs gcc: sudo apt-get install -y gcc libc6-dev")
         return Compiler((tool,), flags, name)
-    return Compiler((str(zig()), "cc", *NATIVE_TARGET), (*flags, *(("-fno-sanitize=all",) if sanitize == "none" else ())), name)
+    return Compiler(
+        (str(zig()), "cc", *NATIVE_TARGET), (*flags, *(("-fno-sanitize=all",) if sanitize == "none" else ())), name
+    )
 
 
 def build_wasm(*, allow_missing: bool = False, strict: bool = False) -> Path:
@@ -164,7 +176,20 @@ def build_wasm(*, allow_missing: bool = False, strict: bool = False) -> Path:
         with step("linking and optimising kernel.wasm"):
             compiler.link(objs, raw, (*WASM_LINK, *extra))
             run([*binaryen("wasm-merge"), *FEATURES, "-g", raw, "kern", guest, "guest", "-o", merged], "wasm-merge")
-            run([*binaryen("wasm-opt"), *FEATURES, "-O3", "-g", "--strip-dwarf", "--strip-producers", merged, "-o", out], "wasm-opt")
+            run(
+                [
+                    *binaryen("wasm-opt"),
+                    *FEATURES,
+                    "-O3",
+                    "-g",
+                    "--strip-dwarf",
+                    "--strip-producers",
+                    merged,
+                    "-o",
+                    out,
+                ],
+                "wasm-opt",
+            )
         stamp.write_text(digest.hexdigest(), encoding="utf-8")
     ASSETS.mkdir(parents=True, exist_ok=True)
     packaged = ASSETS / "kernel.wasm"

@@ -1,6 +1,6 @@
 """Where the pinned tools are and how they are called. Owns the directory names of the checkout; made by tools_setup.py.
 
-Everything lies inside the checkout and is git-ignored: .venv (Python tools, zig), .cache (npm tools, caches), build (results).
+Everything lies inside the checkout and is git-ignored: .venv (Python tools, zig), .cache (npm tools, caches), build.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def say(text: str) -> None:
     print(f"[build] {text}", file=sys.stderr, flush=True)
 
 
-class step:  # noqa: N801 - reads as a statement
+class step:
     """`with step("linking"):` prints what runs and how long it took."""
 
     def __init__(self, what: str) -> None:
@@ -53,7 +53,8 @@ def run(command: Sequence[str | Path], what: str, *, cwd: Path = ROOT, env: dict
     done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         shown = " ".join(str(c) for c in command)
-        raise BuildError(f"{what} failed ({done.returncode}): {shown[:400]}\n{done.stdout[-6000:]}{done.stderr[-12000:]}")
+        output = done.stdout[-6000:] + done.stderr[-12000:]
+        raise BuildError(f"{what} failed ({done.returncode}): {shown[:400]}\n{output}")
     if done.stderr.strip() and "warning" in done.stderr:
         sys.stderr.write(done.stderr)
     return done.stdout
@@ -126,3 +127,10 @@ def first_tool(*names: str) -> str | None:
 def newest(paths: Iterable[Path]) -> float:
     """Latest modification time, 0 for none."""
     return max((p.stat().st_mtime for p in paths), default=0.0)
+
+
+def native_kernel(sanitize: str = "none") -> Path:
+    """The kernel as a Linux program, built when needed; sanitize: none, address or thread."""
+    from .kernel_build import build_native
+
+    return build_native(sanitize)

@@ -81,7 +81,11 @@ def _npm_tools() -> None:
         manifest = {"name": "tidemark-tools", "version": "1.0.0", "private": True, "dependencies": pins}
         (NPM / "package.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         # The platform package carries Node's binary itself, so that no install script has to run.
-        run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm install", cwd=NPM)
+        run(
+            ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            "npm install",
+            cwd=NPM,
+        )
         version = run([node(), "--version"], "the pinned Node").strip()
         if version != f"v{NODE_VERSION}":
             raise BuildError(f"the pinned Node says {version}, expected v{NODE_VERSION}")
@@ -94,7 +98,15 @@ def _wheels() -> None:
         return
     with step("wheels for Pyodide into .cache/wheels"):
         WHEELS.mkdir(parents=True, exist_ok=True)
-        options = ["--quiet", "--disable-pip-version-check", "--python-version", "3.14", "--only-binary", ":all:", "--no-deps"]
+        options = [
+            "--quiet",
+            "--disable-pip-version-check",
+            "--python-version",
+            "3.14",
+            "--only-binary",
+            ":all:",
+            "--no-deps",
+        ]
         run([python(), "-m", "pip", "download", *options, "-d", WHEELS, *PYODIDE_WHEELS], "pip download")
     stamp.write_text(text, encoding="utf-8")
 
@@ -120,8 +132,6 @@ def _machine() -> None:
 
 def setup() -> None:
     """Make every tool ready; a second call takes well under a second. Raises BuildError naming what to install."""
-    if sys.version_info < (3, 11):
-        raise BuildError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     CACHE.mkdir(exist_ok=True)
     _machine()
     _venv_tools()

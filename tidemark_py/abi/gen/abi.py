@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import ClassVar, Final, NamedTuple
 
 Buffer = bytes | bytearray | memoryview
+Packed = bytes  # a field may be called bytes
 
 
 ABI_HASH: Final = "4270420163680dabaf8fcd89190a4442e935503d2f4d8ca75c954ef219895868"
@@ -356,7 +357,7 @@ class Event(IntEnum):
     EXEC = 2  # a = personality (0 riscv64, 1 wasi)
     EXIT = 3  # a = wait status
     WAITER_WAKEUP = 4  # pid woke in wait4; a = the child
-    REAP = 5  # pid was reaped; a = wait status
+    REAP = 5  # pid was reaped; a = wait status, b = instructions retired by it and by what it reaped
     STOP = 6  # a = signal
     CONTINUE = 7
     SIGNAL = 8  # a = signal that ended or hit the process
@@ -1083,7 +1084,7 @@ class ThreadRecord:
     syscall: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.word,
@@ -1151,7 +1152,7 @@ class EventRecord:
     a: int = 0
     b: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.seq,
@@ -1217,7 +1218,7 @@ class KernelCounters:
     stale_messages: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.event_seq,
@@ -1289,7 +1290,7 @@ class SpawnRequest:
     umask: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.bytes,
@@ -1337,7 +1338,7 @@ class FdMap:
     target: int = 0
     source: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.target,
@@ -1387,7 +1388,7 @@ class LayerEntry:
     size: int = 0
     rdev: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.path,
@@ -1445,7 +1446,7 @@ class LayerHeader:
     blob_bytes: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.magic,
@@ -1497,7 +1498,7 @@ class LayerFile:
     blob_bytes: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.magic,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 Buffer = bytes | bytearray | memoryview
+Packed = bytes  # a field may be called bytes
 
 
 @dataclass(slots=True)
@@ -22,7 +23,7 @@ class Timespec:
     tv_sec: int = 0
     tv_nsec: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.tv_sec,
@@ -52,7 +53,7 @@ class Timeval:
     tv_sec: int = 0
     tv_usec: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.tv_sec,
@@ -82,7 +83,7 @@ class Timezone:
     tz_minuteswest: int = 0
     tz_dsttime: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.tz_minuteswest,
@@ -112,7 +113,7 @@ class Itimerval:
     it_interval: Timeval = field(default_factory=lambda: Timeval())
     it_value: Timeval = field(default_factory=lambda: Timeval())
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.it_interval.pack(),
@@ -142,7 +143,7 @@ class Itimerspec:
     it_interval: Timespec = field(default_factory=lambda: Timespec())
     it_value: Timespec = field(default_factory=lambda: Timespec())
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.it_interval.pack(),
@@ -206,7 +207,7 @@ class Stat:
     st_ctime_nsec: int = 0
     unused: tuple[int, ...] = (0,) * 2
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.st_dev,
@@ -272,7 +273,7 @@ class StatxTimestamp:
     tv_nsec: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.tv_sec,
@@ -348,7 +349,7 @@ class Statx:
     stx_dio_offset_align: int = 0
     spare3: tuple[int, ...] = (0,) * 12
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.stx_mask,
@@ -442,7 +443,7 @@ class Statfs:
     f_flags: int = 0
     f_spare: tuple[int, ...] = (0,) * 4
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.f_type,
@@ -496,9 +497,9 @@ class Dirent64:
     d_off: int = 0
     d_reclen: int = 0
     d_type: int = 0
-    d_name: bytes = b""
+    d_name: Packed = b""
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.d_ino,
@@ -544,7 +545,7 @@ class Flock:
     l_pid: int = 0
     pad2: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.l_type,
@@ -584,7 +585,7 @@ class FOwnerEx:
     type: int = 0
     pid: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.type,
@@ -616,7 +617,7 @@ class OpenHow:
     mode: int = 0
     resolve: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.flags,
@@ -648,7 +649,7 @@ class Iovec:
     iov_base: int = 0
     iov_len: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.iov_base,
@@ -680,7 +681,7 @@ class Pollfd:
     events: int = 0
     revents: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.fd,
@@ -714,7 +715,7 @@ class EpollEvent:
     pad: int = 0
     data: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.events,
@@ -746,7 +747,7 @@ class SigsetArgpack:
     sigmask: int = 0
     size: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sigmask,
@@ -804,7 +805,7 @@ class Rusage:
     ru_nvcsw: int = 0
     ru_nivcsw: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ru_utime.pack(),
@@ -862,7 +863,7 @@ class Rlimit:
     rlim_cur: int = 0
     rlim_max: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.rlim_cur,
@@ -896,7 +897,7 @@ class Tms:
     tms_cutime: int = 0
     tms_cstime: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.tms_utime,
@@ -956,7 +957,7 @@ class Sysinfo:
     mem_unit: int = 0
     pad3: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.uptime,
@@ -1013,14 +1014,14 @@ class Utsname:
         "machine": 260,
         "domainname": 325,
     }
-    sysname: bytes = b""
-    nodename: bytes = b""
-    release: bytes = b""
-    version: bytes = b""
-    machine: bytes = b""
-    domainname: bytes = b""
+    sysname: Packed = b""
+    nodename: Packed = b""
+    release: Packed = b""
+    version: Packed = b""
+    machine: Packed = b""
+    domainname: Packed = b""
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sysname,
@@ -1066,7 +1067,7 @@ class Termios:
     c_line: int = 0
     c_cc: tuple[int, ...] = (0,) * 19
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.c_iflag,
@@ -1116,7 +1117,7 @@ class Termios2:
     c_ispeed: int = 0
     c_ospeed: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.c_iflag,
@@ -1168,7 +1169,7 @@ class Termio:
     c_cc: tuple[int, ...] = (0,) * 8
     pad: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.c_iflag,
@@ -1212,7 +1213,7 @@ class Winsize:
     ws_xpixel: int = 0
     ws_ypixel: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ws_row,
@@ -1248,7 +1249,7 @@ class Sigaction:
     flags: int = 0
     mask: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.handler,
@@ -1284,7 +1285,7 @@ class StackT:
     pad: int = 0
     ss_size: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ss_sp,
@@ -1324,7 +1325,7 @@ class Sigevent:
     sigev_tid: int = 0
     pad: tuple[int, ...] = (0,) * 11
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sigev_value,
@@ -1372,7 +1373,7 @@ class Siginfo:
     si_value: int = 0
     rest: tuple[int, ...] = (0,) * 96
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.si_signo,
@@ -1432,7 +1433,7 @@ class SiginfoChld:
     si_stime: int = 0
     rest: tuple[int, ...] = (0,) * 80
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.si_signo,
@@ -1488,7 +1489,7 @@ class SiginfoFault:
     si_addr: int = 0
     rest: tuple[int, ...] = (0,) * 104
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.si_signo,
@@ -1538,7 +1539,7 @@ class SiginfoTimer:
     si_value: int = 0
     rest: tuple[int, ...] = (0,) * 96
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.si_signo,
@@ -1590,7 +1591,7 @@ class SiginfoPoll:
     si_fd: int = 0
     rest: tuple[int, ...] = (0,) * 100
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.si_signo,
@@ -1636,7 +1637,7 @@ class Mcontext:
     fcsr: int = 0
     fp_rest: tuple[int, ...] = (0,) * 268
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.pc,
@@ -1682,7 +1683,7 @@ class Ucontext:
     pad: int = 0
     uc_mcontext: Mcontext = field(default_factory=lambda: Mcontext())
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.uc_flags,
@@ -1722,7 +1723,7 @@ class RtSigframe:
     info: Siginfo = field(default_factory=lambda: Siginfo())
     uc: Ucontext = field(default_factory=lambda: Ucontext())
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.info.pack(),
@@ -1754,7 +1755,7 @@ class RobustListHead:
     futex_offset: int = 0
     list_op_pending: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.list_next,
@@ -1804,7 +1805,7 @@ class CloneArgs:
     set_tid_size: int = 0
     cgroup: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.flags,
@@ -1850,7 +1851,7 @@ class SchedParam:
     }
     sched_priority: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sched_priority,
@@ -1878,7 +1879,7 @@ class CapUserHeader:
     version: int = 0
     pid: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.version,
@@ -1910,7 +1911,7 @@ class CapUserData:
     permitted: int = 0
     inheritable: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.effective,
@@ -1940,9 +1941,9 @@ class SockaddrUn:
         "sun_path": 2,
     }
     sun_family: int = 0
-    sun_path: bytes = b""
+    sun_path: Packed = b""
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sun_family,
@@ -1976,7 +1977,7 @@ class SockaddrIn:
     sin_addr: int = 0
     sin_zero: tuple[int, ...] = (0,) * 8
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sin_family,
@@ -2016,7 +2017,7 @@ class SockaddrIn6:
     sin6_addr: tuple[int, ...] = (0,) * 16
     sin6_scope_id: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.sin6_family,
@@ -2056,7 +2057,7 @@ class SockaddrNl:
     nl_pid: int = 0
     nl_groups: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.nl_family,
@@ -2090,7 +2091,7 @@ class SockaddrStorage:
     ss_family: int = 0
     data: tuple[int, ...] = (0,) * 126
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ss_family,
@@ -2134,7 +2135,7 @@ class Msghdr:
     msg_flags: int = 0
     pad2: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.msg_name,
@@ -2180,7 +2181,7 @@ class Mmsghdr:
     msg_len: int = 0
     pad: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.msg_hdr.pack(),
@@ -2214,7 +2215,7 @@ class Cmsghdr:
     cmsg_level: int = 0
     cmsg_type: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.cmsg_len,
@@ -2248,7 +2249,7 @@ class Ucred:
     uid: int = 0
     gid: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.pid,
@@ -2280,7 +2281,7 @@ class Linger:
     l_onoff: int = 0
     l_linger: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.l_onoff,
@@ -2307,10 +2308,10 @@ class Ifreq:
         "ifr_name": 0,
         "ifr_data": 16,
     }
-    ifr_name: bytes = b""
+    ifr_name: Packed = b""
     ifr_data: tuple[int, ...] = (0,) * 24
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ifr_name,
@@ -2342,7 +2343,7 @@ class Ifconf:
     pad: int = 0
     ifc_buf: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ifc_len,
@@ -2380,7 +2381,7 @@ class Nlmsghdr:
     nlmsg_seq: int = 0
     nlmsg_pid: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.nlmsg_len,
@@ -2420,7 +2421,7 @@ class InotifyEvent:
     cookie: int = 0
     len: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.wd,
@@ -2494,7 +2495,7 @@ class SignalfdSiginfo:
     ssi_arch: int = 0
     pad: tuple[int, ...] = (0,) * 28
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.ssi_signo,
@@ -2568,7 +2569,7 @@ class FutexWaitv:
     flags: int = 0
     reserved: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.val,
@@ -2602,7 +2603,7 @@ class RiscvHwprobe:
     key: int = 0
     value: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.key,
@@ -2648,7 +2649,7 @@ class IpcPerm:
     pad3: int = 0
     unused: tuple[int, ...] = (0,) * 2
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.key,
@@ -2718,7 +2719,7 @@ class Elf64Ehdr:
     e_shnum: int = 0
     e_shstrndx: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             *self.e_ident,
@@ -2784,7 +2785,7 @@ class Elf64Phdr:
     p_memsz: int = 0
     p_align: int = 0
 
-    def pack(self) -> bytes:
+    def pack(self) -> Packed:
         """The record as bytes."""
         return self.STRUCT.pack(
             self.p_type,

@@ -2182,7 +2182,7 @@
 #define EVENT_EXEC 2 /* a = personality (0 riscv64, 1 wasi) */
 #define EVENT_EXIT 3 /* a = wait status */
 #define EVENT_WAITER_WAKEUP 4 /* pid woke in wait4; a = the child */
-#define EVENT_REAP 5 /* pid was reaped; a = wait status */
+#define EVENT_REAP 5 /* pid was reaped; a = wait status, b = instructions retired by it and by what it reaped */
 #define EVENT_STOP 6 /* a = signal */
 #define EVENT_CONTINUE 7
 #define EVENT_SIGNAL 8 /* a = signal that ended or hit the process */

@@ -1,0 +1,85 @@
+"""`build.py check` and `build.py test`: what is run, in which order, and one summary.
+
+Every check runs even when an earlier one failed, so that one run shows everything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from . import abigen, guests, kernel_build
+from .toolchain import ROOT, BuildError, call, node, python, run, say, step, venv_tool
+
+
+def generated() -> None:
+    """Generated files are what the tables say."""
+    stale = abigen.stale(ROOT)
+    if stale:
+        names = ", ".join(str(p.relative_to(ROOT)) for p in stale)
+        raise BuildError(f"not what the tables say: {names}. Run `python3 build.py abi` and commit")
+
+
+def ruff() -> None:
+    """Style and common mistakes of Python."""
+    run([venv_tool("ruff"), "check", "--no-cache", "."], "ruff")
+
+
+def mypy() -> None:
+    """Types of Python, strict."""
+    run([venv_tool("mypy"), "--cache-dir", ROOT / ".cache" / "mypy"], "mypy")
+
+
+def javascript() -> None:
+    """Every JavaScript file parses."""
+    for folder in ("js_shim", "site", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.js")):
+            run([node(), "--check", path], str(path.relative_to(ROOT)))
+
+
+def c_wasm() -> None:
+    """C for wasm32 without a warning (clang)."""
+    kernel_build.build_wasm(strict=True)
+
+
+def c_native() -> None:
+    """C for Linux without a warning (gcc)."""
+    kernel_build.build_native("address", strict=True)
+
+
+def house() -> None:
+    """Floors, sizes, one truth."""
+    run([python(), "-m", "pytest", "-q", "tests/house"], "house tests")
+
+
+CHECKS: tuple[Callable[[], None], ...] = (generated, ruff, mypy, javascript, c_wasm, c_native, house)
+
+
+def check() -> int:
+    """Run every check; exit code 1 when one failed."""
+    failed = []
+    for one in CHECKS:
+        try:
+            with step(f"check {one.__name__.replace('_', ' ')}: {(one.__doc__ or '').rstrip('.')}"):
+                one()
+        except BuildError as error:
+            print(error, file=sys.stderr)
+            failed.append(one.__name__)
+    say(f"check: {'failed: ' + ', '.join(failed) if failed else 'clean'}")
+    return 1 if failed else 0
+
+
+def prepare_tests() -> None:
+    """What the tests run against: kernels, guest programs, the wheel."""
+    from . import wheel_build
+
+    guests.build()
+    kernel_build.build_native("address")
+    wheel_build.build()
+
+
+def test(*, everything: bool, arguments: list[str]) -> int:
+    """Run the tests; exit code is pytest's."""
+    prepare_tests()
+    options = [] if everything else ["-m", "not slow"]
+    return call([python(), "-m", "pytest", "-q", *options, *arguments])
