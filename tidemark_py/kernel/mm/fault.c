@@ -85,13 +85,15 @@ int page_fault(struct mm *mm, u64 addr, u32 access) {
   if (access & ~allowed) return fail(addr, SIGSEGV, SEGV_ACCERR);
   if (v->shared) return external_fault(mm, v, addr, access);
   u32 perm = guest_perm(page);
+  bool makes_dirty = (access & ACCESS_W) && !(perm & PERM_DIRTY);
+  if (makes_dirty && page_addr(mm->dirty_pages) >= mm->limit_bytes)
+    return out_of_memory(addr, "the process is at its memory limit");
   if (!(perm & PERM_RESIDENT)) {
     int r = bring_in(mm, v, addr);
     if (r < 0) return r;
     perm = PERM_RESIDENT;
   }
-  if ((access & ACCESS_W) && !(perm & PERM_DIRTY)) {
-    if (page_addr(mm->dirty_pages) >= mm->limit_bytes) return out_of_memory(addr, "the process is at its memory limit");
+  if (makes_dirty) {
     perm |= PERM_DIRTY;
     mm->dirty_pages++;
   }
