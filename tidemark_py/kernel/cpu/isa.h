@@ -83,8 +83,8 @@ enum insn_format {
   X(FCVT_WU_S, "fcvt.wu.s", F_XFRM) X(FCVT_WU_D, "fcvt.wu.d", F_XFRM)                                                    \
   X(FCVT_L_S, "fcvt.l.s", F_XFRM) X(FCVT_L_D, "fcvt.l.d", F_XFRM)                                                        \
   X(FCVT_LU_S, "fcvt.lu.s", F_XFRM) X(FCVT_LU_D, "fcvt.lu.d", F_XFRM)                                                    \
-  X(FCVT_S_W, "fcvt.s.w", F_FXRM) X(FCVT_D_W, "fcvt.d.w", F_FX)                                                          \
-  X(FCVT_S_WU, "fcvt.s.wu", F_FXRM) X(FCVT_D_WU, "fcvt.d.wu", F_FX)                                                      \
+  X(FCVT_S_W, "fcvt.s.w", F_FXRM) X(FCVT_D_W, "fcvt.d.w", F_FXRM)                                                          \
+  X(FCVT_S_WU, "fcvt.s.wu", F_FXRM) X(FCVT_D_WU, "fcvt.d.wu", F_FXRM)                                                      \
   X(FCVT_S_L, "fcvt.s.l", F_FXRM) X(FCVT_D_L, "fcvt.d.l", F_FXRM)                                                        \
   X(FCVT_S_LU, "fcvt.s.lu", F_FXRM) X(FCVT_D_LU, "fcvt.d.lu", F_FXRM)                                                    \
   X(FCVT_S_D, "fcvt.s.d", F_F2RM) X(FCVT_D_S, "fcvt.d.s", F_F2RM)                                                        \

@@ -1,0 +1,243 @@
+/* A native program around kernel/cpu alone: runs a static riscv64 ELF with read-write-execute pages and four calls
+ * (write, exit, exit_group, clock_gettime), so that the cpu is tested without the other rooms.
+ *
+ *   cpu_runner ELF              run it: its output is ours; exit status likewise; a fault is named on stderr
+ *   cpu_runner --stats ELF      (built with -DCPU_TRACE) prints what was executed, as "name count" lines, to fd 3
+ *   cpu_runner --bench ELF      prints instructions, seconds and MIPS to stderr
+ *   cpu_runner --decode         reads 32-bit hex words on stdin, prints "length mnemonic" for each
+ * Owned by the cpu tests. */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../tidemark_py/kernel/cpu/code.h"
+
+/* From fcntl.h, stdlib.h and sys/mman.h, which define the same names as the guest's ABI header. */
+int open(const char *path, int flags, ...);
+void *mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
+void *malloc(size_t n);
+void *calloc(size_t n, size_t m);
+void *aligned_alloc(size_t alignment, size_t n);
+void free(void *p);
+void exit(int status) __attribute__((noreturn));
+unsigned long strtoul(const char *s, char **end, int base);
+
+_Thread_local u8 *guest_base;
+_Thread_local struct mm *mm_current;
+_Thread_local struct mm_fault_info mm_fault_info;
+u32 guest_size_pages(void) { return 65536; }
+i32 guest_grow_pages(u32 delta) { return delta ? -1 : 65536; }
+void kernel_lock(void) {}
+void kernel_unlock(void) {}
+bool kernel_lock_held(void) { return true; }
+void *kmalloc(size_t n) { return malloc(n); }
+void *kzalloc(size_t n) { return calloc(1, n); }
+void kfree(void *p) { free(p); }
+void *kpages_alloc(u32 pages) { return aligned_alloc(PAGE_BYTES, (size_t)pages * PAGE_BYTES); }
+void kpages_free(void *p, u32 pages) { (void)pages, free(p); }
+u64 host_monotonic_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+/* ---- a mini mm: what has permissions is there ---- */
+static int no_access(u64 addr) {
+  bool mapped = addr < GUEST_MAX_BYTES && guest_perm((u32)(addr >> PAGE_SHIFT));
+  mm_fault_info = (struct mm_fault_info){.addr = addr, .si_signo = SIGSEGV, .si_code = mapped ? SEGV_ACCERR : SEGV_MAPERR};
+  return -EFAULT;
+}
+static int check(u64 addr, u32 bytes, u32 access) {
+  for (u64 at = addr; at < addr + bytes; at = (at | (PAGE_BYTES - 1)) + 1)
+    if (at >= GUEST_MAX_BYTES || (guest_perm((u32)(at >> PAGE_SHIFT)) & access) != access) return no_access(at);
+  return 0;
+}
+int mm_fault(struct mm *mm, u64 addr, u32 access, int *si_signo, int *si_code) {
+  (void)mm;
+  int r = check(addr, 1, access);
+  *si_signo = mm_fault_info.si_signo, *si_code = mm_fault_info.si_code;
+  return r;
+}
+int mm_slow_load(u64 addr, u32 bytes, u64 *value) {
+  *value = 0;
+  if (check(addr, bytes, ACCESS_R) < 0) return -EFAULT;
+  guest_copy_to_kernel(value, (u32)addr, bytes);
+  return 0;
+}
+int mm_slow_store(u64 addr, u32 bytes, u64 value) {
+  if (check(addr, bytes, ACCESS_W) < 0) return -EFAULT;
+  guest_copy_from_kernel((u32)addr, &value, bytes);
+  return 0;
+}
+int mm_slow_atomic(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u64 expected, u64 *old) {
+  (void)op, (void)operand, (void)expected, (void)old;
+  return check(addr, bytes, op == MM_ATOMIC_LOAD ? ACCESS_R : ACCESS_R | ACCESS_W);
+}
+void mm_code_sync(struct mm *mm) { (void)mm; }
+
+/* ---- what was executed (CPU_TRACE) ---- */
+static u64 executed[ISA_OPS], total, taken, misaligned, nan_operands, rounding, floats;
+#ifdef CPU_TRACE
+static u64 last_pc;
+static i32 last_count;
+static bool last_valid;
+static bool nan_at(u64 v, bool wide) {
+  if (wide) return (v & ~0x8000000000000000ull) > 0x7ff0000000000000ull;
+  return v >> 32 != 0xffffffffu || ((u32)v & 0x7fffffffu) > 0x7f800000u;
+}
+static void account(const struct cpu_state *st, const struct insn *d) {
+  u32 format = insn_formats[d->op];
+  executed[d->op]++, total++;
+  if (format == F_LOAD || format == F_STORE || format == F_FLOAD || format == F_FSTORE) {
+    static const u8 sizes[ISA_OPS] = {[OP_LH] = 2, [OP_LHU] = 2, [OP_SH] = 2, [OP_LW] = 4, [OP_LWU] = 4, [OP_SW] = 4,
+                                      [OP_FLW] = 4, [OP_FSW] = 4, [OP_LD] = 8, [OP_SD] = 8, [OP_FLD] = 8, [OP_FSD] = 8};
+    u32 size = sizes[d->op];
+    if (size && (st->x[d->rs1] + (u64)(i64)d->imm) % size) misaligned++;
+  }
+  if (d->op >= OP_FMADD_S && d->op <= OP_FMV_D_X) {
+    floats++;
+    bool wide = ((d->op - OP_FMADD_S) & 1) != 0;
+    if (d->op == OP_FCVT_S_D) wide = true;
+    if (d->op == OP_FCVT_D_S) wide = false;
+    bool from_x = format == F_FX || format == F_FXRM;
+    bool two = format == F_F3 || format == F_F3RM || format == F_CMP || format == F_F4;
+    if (!from_x && (nan_at(st->f[d->rs1], wide) || (two && nan_at(st->f[d->rs2], wide)) ||
+                    (format == F_F4 && nan_at(st->f[d->rs3], wide))))
+      nan_operands++;
+    if (format == F_F3RM || format == F_F2RM || format == F_F4 || format == F_XFRM || format == F_FXRM)
+      if ((d->rm == RM_DYN ? st->frm : d->rm) != 0) rounding++;
+  }
+}
+/* Called before each slot: what the last one retired is known from the count. Operands of a fused pair's second
+ * instruction are looked at before the first has run: good enough for statistics. */
+void cpu_trace(const struct cpu_state *st, u64 pc, i32 count) {
+  static struct cpu_state before;
+  if (last_valid) {
+    i32 retired = last_count - count;
+    u64 at = last_pc;
+    for (i32 i = 0; i < retired && i < 8; i++) {
+      struct insn d = insn_decode(code_bits(at));
+      account(&before, &d);
+      if (insn_formats[d.op] == F_B && i == retired - 1 && pc != at + d.length) taken++;
+      at += d.length;
+    }
+  }
+  before = *st;
+  last_pc = pc, last_count = count, last_valid = true;
+}
+#endif
+
+static void print_stats(void) {
+  FILE *f = fdopen(3, "w");
+  if (!f) return;
+  fprintf(f, "total %llu\ntaken %llu\nmisaligned %llu\nnan %llu\nrounding %llu\nfloats %llu\n", (unsigned long long)total,
+          (unsigned long long)taken, (unsigned long long)misaligned, (unsigned long long)nan_operands,
+          (unsigned long long)rounding, (unsigned long long)floats);
+  for (u32 i = 1; i < ISA_OPS; i++) fprintf(f, "op.%s %llu\n", insn_names[i], (unsigned long long)executed[i]);
+  fclose(f);
+}
+
+/* ---- ELF ---- */
+static u64 get(const u8 *p, u32 n) {
+  u64 v = 0;
+  for (u32 i = 0; i < n; i++) v |= (u64)p[i] << (8 * i);
+  return v;
+}
+static u64 load_elf(const char *path) {
+  static u8 head[65536];
+  int fd = open(path, O_RDONLY);
+  if (fd < 0 || read(fd, head, sizeof head) < 64 || get(head, 4) != 0x464c457f || get(head + 18, 2) != 243) {
+    fprintf(stderr, "cpu_runner: %s: no riscv64 ELF\n", path);
+    exit(126);
+  }
+  u64 phoff = get(head + 32, 8), count = get(head + 56, 2);
+  for (u64 i = 0; i < count; i++) {
+    const u8 *ph = head + phoff + i * 56;
+    if (get(ph, 4) != 1) continue;
+    u64 offset = get(ph + 8, 8), vaddr = get(ph + 16, 8), filesz = get(ph + 32, 8), memsz = get(ph + 40, 8);
+    for (u64 done = 0; done < filesz;) {
+      ssize_t n = pread(fd, guest_at((u32)(vaddr + done)), filesz - done, (off_t)(offset + done));
+      if (n <= 0) exit(126);
+      done += (u64)n;
+    }
+    u32 first = (u32)(vaddr >> PAGE_SHIFT), end = (u32)((vaddr + memsz + PAGE_BYTES - 1) >> PAGE_SHIFT);
+    guest_perm_fill(first, PERM_R | PERM_W | PERM_X | PERM_RESIDENT, end - first);
+  }
+  close(fd);
+  return get(head + 24, 8);
+}
+
+static int ecall(u32 block) {
+  u64 number = cpu_x(block, 17), a0 = cpu_x(block, 10), a1 = cpu_x(block, 11), a2 = cpu_x(block, 12), r = (u64)-38;
+  switch (number) {
+  case 64: {
+    u64 done = 0;
+    while (done < a2) {
+      ssize_t n = write((int)a0, guest_at((u32)(a1 + done)), a2 - done);
+      if (n <= 0) break;
+      done += (u64)n;
+    }
+    r = done;
+    break;
+  }
+  case 93:
+  case 94: return (int)(a0 & 255);
+  case 113: {
+    u64 now = host_monotonic_ns(), t[2] = {now / 1000000000u, now % 1000000000u};
+    guest_copy_from_kernel((u32)a1, t, sizeof t);
+    r = 0;
+    break;
+  }
+  }
+  cpu_set_x(block, 10, r);
+  cpu_set_pc(block, cpu_pc(block) + 4);
+  return -1;
+}
+
+static int decode_stdin(void) {
+  char line[64];
+  while (fgets(line, sizeof line, stdin)) {
+    struct insn d = insn_decode((u32)strtoul(line, NULL, 16));
+    char text[96];
+    cpu_disassemble(0x10000, (u32)strtoul(line, NULL, 16), text, sizeof text);
+    printf("%u %s\t%s\n", d.length, insn_names[d.op], text);
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static struct mm mm;
+  static u32 poll;
+  const char *mode = argc > 2 ? argv[1] : "";
+  u32 block = REGBLOCK_OFFSET(0), stack_top = 0x7ff00000u;
+  if (argc == 2 && !strcmp(argv[1], "--decode")) return decode_stdin();
+  if (argc < 2) return 2;
+  guest_base = mmap(NULL, 1ull << 32, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (guest_base == (u8 *)(intptr_t)-1) return 2;
+  mm_current = &mm;
+  u64 entry = load_elf(argv[argc - 1]);
+  guest_perm_fill((stack_top >> PAGE_SHIFT) - 256, PERM_R | PERM_W | PERM_RESIDENT, 256);
+  cpu_reset(block, entry, stack_top - 64);
+  struct cpu_fault fault = {0};
+  u64 start = host_monotonic_ns();
+  int status = -1;
+  while (status < 0) {
+    enum cpu_exit why = cpu_run(&mm, block, 1 << 30, &poll, &fault);
+#ifdef CPU_TRACE
+    last_valid = false;
+#endif
+    if (why == CPU_ECALL) status = ecall(block);
+    else if (why != CPU_BUDGET) {
+      fprintf(stderr, "cpu_runner: exit %d at pc 0x%llx, addr 0x%llx, signal %d code %d\n", (int)why,
+              (unsigned long long)cpu_pc(block), (unsigned long long)fault.addr, fault.si_signo, fault.si_code);
+      status = 125;
+    }
+  }
+  double seconds = (double)(host_monotonic_ns() - start) / 1e9;
+  u64 retired = guest_head_ld64(block + REG_INSTRET);
+  if (!strcmp(mode, "--bench"))
+    fprintf(stderr, "%llu instructions, %.3f s, %.1f MIPS\n", (unsigned long long)retired, seconds, (double)retired / seconds / 1e6);
+  if (!strcmp(mode, "--stats")) print_stats();
+  cpu_code_free(&mm);
+  return status;
+}
