@@ -1,34 +1,49 @@
 // @ts-check
 /**
  * A worker that runs Python roles: the kernel worker, the process owner, or both. Loads Pyodide (from a memory snapshot
- * when it is given one), unpacks the package and hands over to tidemark_py.host.worker with a `shim` object: what Python
+ * when it is given one), unpacks the package and hands over to tidemark_py.roles.boot with a `shim` object: what Python
  * cannot do, or not cheaply. Whatever goes wrong on the way is told to the page as runtime.failed. No policy.
  */
+import { ROLE } from "./gen/abi.js";
 import { MESSAGE } from "./gen/messages.js";
 import { instantiate } from "./instantiate.js";
 import { parentPeer, portPeer, startWorker, threads } from "./platform.js";
 
 const parent = parentPeer();
+const LOG = -1; // the kind of a line of the kernel's log
 
-/** Kernel notifications of this very worker: delivered after the running Python has returned, never inside a kernel call. */
-function localQueue() {
-  /** @type {[number, any][]} */
+/**
+ * Where kernel notifications of and for this worker go. Those of its own kernel instance are delivered after the running
+ * Python has returned, never inside a kernel call; those of thread workers come over attached ports; those for a role that
+ * lives elsewhere go to the peer, the worker of the other role.
+ * @param {number[]} local roles that live here @param {any} peer MessagePort to the other role's worker, or null
+ */
+function notificationHub(local, peer) {
+  /** @type {[number, number, any][]} */
   let queue = [];
-  /** @type {(kind: number, arg: any) => void} */
-  let sink = () => {};
+  /** @type {(role: number, kind: number, arg: any) => void} */
+  let sink = (...all) => void queue.push(all);
   const { port1, port2 } = new MessageChannel();
   port2.onmessage = () => {
     const batch = queue;
     queue = [];
-    for (const [kind, arg] of batch) sink(kind, arg);
+    for (const each of batch) sink(...each);
   };
+  const later = (/** @type {number} */ role, /** @type {number} */ kind, /** @type {any} */ arg) => {
+    if (queue.push([role, kind, arg]) === 1) port1.postMessage(0);
+  };
+  const attach = (/** @type {any} */ port) => portPeer(port).listen((m) => sink(ROLE.KERNEL, m[0], m[1]));
+  if (peer) portPeer(peer).listen((m) => (m.port ? attach(m.port) : sink(m[0], m[1], m[2])));
   return {
-    push(/** @type {number} */ kind, /** @type {any} */ arg) {
-      if (queue.push([kind, arg]) === 1) port1.postMessage(0);
-    },
-    /** @param {(kind: number, arg: any) => void} fn */
+    notify: (/** @type {number} */ role, /** @type {number} */ kind, /** @type {number} */ arg) =>
+      local.includes(role) ? later(role, kind, arg) : peer.postMessage([role, kind, arg]),
+    log: (/** @type {string} */ text) => (local.includes(ROLE.KERNEL) ? later(ROLE.KERNEL, LOG, text) : peer.postMessage([ROLE.KERNEL, LOG, text])),
+    /** A thread worker's port for the kernel worker. @param {any} port */
+    attach: (port) => (local.includes(ROLE.KERNEL) ? attach(port) : peer.postMessage({ port }, [port])),
+    /** @param {(role: number, kind: number, arg: any) => void} fn */
     listen(fn) {
       sink = fn;
+      if (queue.length) port1.postMessage(0);
     },
   };
 }
@@ -53,17 +68,14 @@ async function boot(o) {
   const shim = {
     instantiate,
     startWorker,
-    portPeer,
     parent,
-    localQueue,
-    MessageChannel,
-    /** Kernel bytes as an array of their own. @param {WebAssembly.Memory} memory @param {number} at @param {number} bytes */
-    copyOut: (memory, at, bytes) => new Uint8Array(memory.buffer, at, bytes).slice(),
-    /** @param {WebAssembly.Memory} memory @param {number} at @param {Uint8Array} bytes */
+    hub: notificationHub({ kernel_worker: [ROLE.KERNEL], process_owner: [ROLE.OWNER] }[/** @type {string} */ (o.role)] ?? [ROLE.KERNEL, ROLE.OWNER], o.peer_port),
+    newChannel: () => new MessageChannel(),
+    newMemory: (/** @type {number} */ initial, /** @type {number} */ maximum) => new WebAssembly.Memory({ initial, maximum, shared: true }),
+    /** Into kernel memory, which may have grown. @param {WebAssembly.Memory} memory @param {number} at @param {Uint8Array} bytes */
     copyIn: (memory, at, bytes) => new Uint8Array(memory.buffer).set(bytes, at),
   };
-  const start = pyodide.pyimport("tidemark_py.host.worker").start;
-  await start(shim, o);
+  pyodide.pyimport("tidemark_py.roles.boot").start(shim, o);
 }
 
 /** @param {string} url */

@@ -1,1 +1,58 @@
-"""Linux userland in a browser tab, driven from Python."""
+"""Linux userland in a browser tab, driven from Python. Names are imported when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import errors, layers
+    from .errors import (
+        BootError,
+        InternalError,
+        IsolationError,
+        KernelPanic,
+        LayerError,
+        RuntimeClosed,
+        TidemarkError,
+        WorkerCrashed,
+    )
+    from .runtime import DEVNULL, PIPE, STDOUT, CompletedProcess, FileStat, Process, Runtime, RuntimeFS
+
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "BootError",
+    "CompletedProcess",
+    "FileStat",
+    "InternalError",
+    "IsolationError",
+    "KernelPanic",
+    "LayerError",
+    "Process",
+    "Runtime",
+    "RuntimeClosed",
+    "RuntimeFS",
+    "TidemarkError",
+    "WorkerCrashed",
+    "errors",
+    "layers",
+]
+
+_MODULES = ("errors", "layers")
+_ERRORS = tuple(name for name in __all__ if name.endswith(("Error", "Panic", "Crashed", "Closed")))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in __all__:
+        value = getattr(importlib.import_module(".errors" if name in _ERRORS else ".runtime", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

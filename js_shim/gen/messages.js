@@ -17,6 +17,7 @@ export const MESSAGE = Object.freeze({
   ROOT_DROP: "root.drop",
   PROCESS_SPAWN: "process.spawn",
   PROCESS_KILL: "process.kill",
+  PROCESS_KILL_ALL: "process.kill_all",
   PROCESS_RESIZE: "process.resize",
   PROCESS_EXITED: "process.exited",
   STREAM_PIPE: "stream.pipe",

@@ -376,6 +376,26 @@ class ProcessKill(Request[ProcessKillReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessKillAllReply(Message):
+    """Answer to process.kill_all."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("left", "int"),)
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessKillAll(Request[ProcessKillAllReply]):
+    """Signal every process but the attached ones, and answer when they are gone."""
+
+    NAME: ClassVar[str] = "process.kill_all"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("signal", "int"), ("seconds", "float"),)
+    REPLY: ClassVar[type[Message]] = ProcessKillAllReply
+    signal: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessResizeReply(Message):
     """Answer to process.resize."""
 
@@ -710,6 +730,7 @@ MESSAGES: dict[str, type[Message]] = {
     "root.drop": RootDrop,
     "process.spawn": ProcessSpawn,
     "process.kill": ProcessKill,
+    "process.kill_all": ProcessKillAll,
     "process.resize": ProcessResize,
     "process.exited": ProcessExited,
     "stream.pipe": StreamPipe,
@@ -753,6 +774,7 @@ class KernelWorkerHandler(Protocol):
     def root_drop(self, message: RootDrop, /) -> RootDropReply | Awaitable[RootDropReply]: ...
     def process_spawn(self, message: ProcessSpawn, /) -> ProcessSpawnReply | Awaitable[ProcessSpawnReply]: ...
     def process_kill(self, message: ProcessKill, /) -> ProcessKillReply | Awaitable[ProcessKillReply]: ...
+    def process_kill_all(self, message: ProcessKillAll, /) -> ProcessKillAllReply | Awaitable[ProcessKillAllReply]: ...
     def process_resize(self, message: ProcessResize, /) -> ProcessResizeReply | Awaitable[ProcessResizeReply]: ...
     def stream_pipe(self, message: StreamPipe, /) -> StreamPipeReply | Awaitable[StreamPipeReply]: ...
     def stream_read(self, message: StreamRead, /) -> StreamReadReply | Awaitable[StreamReadReply]: ...

@@ -1,0 +1,56 @@
+"""What the package raises. System calls raise plain `OSError` with the errno, so that `FileNotFoundError` works.
+
+TidemarkError
+├── IsolationError      the page may not share memory: says how to serve it
+├── BootError           a worker, Pyodide or kernel.wasm did not start
+├── KernelPanic         the kernel cannot go on; make a new Runtime
+├── WorkerCrashed       the kernel worker or the process owner is gone; make a new Runtime
+├── RuntimeClosed       used after close()
+├── LayerError          a layer is corrupted or of another format
+└── InternalError       a bug of this package
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BootError",
+    "InternalError",
+    "IsolationError",
+    "KernelPanic",
+    "LayerError",
+    "RuntimeClosed",
+    "TidemarkError",
+    "WorkerCrashed",
+]
+
+
+class TidemarkError(Exception):
+    """Base of everything but OSError; the text says what to do."""
+
+
+class IsolationError(TidemarkError):
+    """SharedArrayBuffer is not there."""
+
+
+class BootError(TidemarkError):
+    """A part of the runtime did not start."""
+
+
+class KernelPanic(TidemarkError):
+    """The kernel stopped: a trap under its lock or a failed check."""
+
+
+class WorkerCrashed(TidemarkError):
+    """A worker that the runtime cannot do without is gone."""
+
+
+class RuntimeClosed(TidemarkError):
+    """The runtime was closed."""
+
+
+class LayerError(TidemarkError):
+    """A file layer was refused whole."""
+
+
+class InternalError(TidemarkError):
+    """Our own bug; please report it with the text."""

@@ -1,0 +1,80 @@
+"""What a host gives the roles: ports, a kernel instance, workers. host/worker.py and host/fake.py implement it.
+
+Typed here so that roles import no `js`: the same role code runs in a Pyodide worker, on Node and under plain CPython.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+__all__ = ["Host", "Kernel", "RawPort", "Wire", "WorkerHandle"]
+
+Wire = dict[str, Any]
+
+
+class RawPort(Protocol):
+    """One end of a message channel; delivers in order, never inside post()."""
+
+    def post(self, wire: Wire) -> None:
+        """Send a copy of the message; bytes become arrays."""
+
+    def listen(self, received: Callable[[Wire], None]) -> None:
+        """Call `received` for every message from now on."""
+
+
+class Kernel(Protocol):
+    """The kernel instance of this worker. Every call may raise KernelPanic or InternalError, which are final."""
+
+    thread_records: int
+    event_ring: int
+    counters: int
+
+    def syscall(self, nr: int, a0: float, a1: float, a2: float, a3: float, a4: float, a5: float) -> float:
+        """tk_syscall of the attached thread: result or -errno."""
+
+    def call(self, name: str, *numbers: float) -> float:
+        """Any other tk_ export."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of the staging memory."""
+
+    def write(self, address: int, data: bytes | memoryview) -> None:
+        """Fill the staging memory."""
+
+    def peek(self, address: int, size: int) -> bytes:
+        """Bytes of kernel memory; address must lie in the part there since creation unless it is a blob."""
+
+    def poke(self, address: int, data: Any) -> None:
+        """Copy a host buffer (bytes, or a Uint8Array) into kernel memory, which may have grown."""
+
+
+class WorkerHandle(Protocol):
+    """A thread worker as the owner sees it."""
+
+    def post(self, wire: Wire, transfer: list[Any]) -> None:
+        """Send a message."""
+
+    def terminate(self) -> None:
+        """End it; nothing is heard of it afterwards."""
+
+
+class Host(Protocol):
+    """What else a role may ask for."""
+
+    def start_thread_worker(
+        self, name: str, received: Callable[[Wire], None], failed: Callable[[str], None]
+    ) -> WorkerHandle:
+        """A new worker running boot_thread.js."""
+
+    def new_channel(self) -> tuple[Any, Any]:
+        """Two entangled ports, to be sent to workers."""
+
+    def thread_boot_options(self) -> dict[str, Any]:
+        """module, memory, guest_initial_pages, guest_max_pages for thread.boot."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Run `callback` on this worker's event loop."""
+
+    def sha256(self, data: Any) -> Awaitable[str]:
+        """Hex digest of a host buffer."""

@@ -1,0 +1,199 @@
+"""Where the user's Python runs: the page's main thread, a worker of it, or Node's main thread or worker.
+
+Owns: probing what this place allows, compiling the kernel, making its memory, starting role workers.
+js_shim/platform.js knows the differences between browsers and Node; host/node.py the few that Python must know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.code import run_js
+from pyodide.ffi import JsException, create_proxy, to_js
+
+from ..errors import BootError, IsolationError
+from . import assets, node
+from .contract import Wire
+from .values import text_of, to_wire
+
+__all__ = ["PageHost", "RoleWorker"]
+
+WASM_PAGE = 65536
+KERNEL_INITIAL_PAGES = 1024  # 64 MiB
+MOST_PAGES = (65536, 32768, 16384, 8192)  # 4, 2, 1 GiB, 512 MiB: phones refuse 4
+REMEDY = (
+    "This page may not share memory, so no process can start: serve it over https or from localhost with the headers "
+    "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp' "
+    "(or let Tidemark's service worker add them)."
+)
+
+_shared: dict[str, Any] = {}  # made once per page: shim modules and sources
+
+
+class RoleWorker:
+    """A worker that runs roles, as a RawPort."""
+
+    def __init__(self, platform: Any, url: str, name: str, failed: Callable[[str], None]) -> None:
+        self._received: Callable[[Wire], None] | None = None
+        self._early: list[Wire] = []
+        self._proxies = [create_proxy(self._heard), create_proxy(failed)]
+        self._handle = platform.startWorker(url, name, *self._proxies)
+
+    def _heard(self, data: Any) -> None:
+        wire = data.to_py(depth=1)
+        if self._received is None:
+            self._early.append(wire)
+        else:
+            self._received(wire)
+
+    def listen(self, received: Callable[[Wire], None]) -> None:
+        """Receive, also what came before."""
+        self._received = received
+        early, self._early = self._early, []
+        for wire in early:
+            received(wire)
+
+    def post(self, wire: Wire) -> None:
+        """Send."""
+        if self._handle is not None:
+            value, buffers = to_wire(wire)
+            if buffers is None:
+                self._handle.post(value)
+            else:
+                self._handle.post(value, buffers)
+
+    def boot(self, options: dict[str, Any], transfer: list[Any]) -> None:
+        """role.boot"""
+        value = to_js({"m": "role.boot", **options}, dict_converter=js.Object.fromEntries)
+        self._handle.post(value, to_js(transfer))
+
+    def terminate(self) -> None:
+        """End the worker and, with it, every worker it started."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.terminate()
+            for proxy in self._proxies:
+                proxy.destroy()
+            self._proxies = []
+
+
+class PageHost:
+    """Made by PageHost.open(); one per runtime."""
+
+    def __init__(self, platform: Any, urls: dict[str, str]) -> None:
+        self._platform = platform
+        self._urls = urls
+
+    @classmethod
+    async def open(cls) -> PageHost:
+        """Check the place and load the shim. Raises IsolationError, BootError."""
+        check_isolation()
+        if "urls" not in _shared:
+            _shared["urls"] = assets.shim_urls(_module_url)
+            load = run_js("(url) => import(url)")
+            try:
+                _shared["platform"] = await load(_shared["urls"]["platform.js"])
+            except JsException as e:
+                del _shared["urls"]
+                raise BootError(f"the shim could not be loaded: {text_of(e)}") from None
+        return cls(_shared["platform"], _shared["urls"])
+
+    def sources(self) -> Any:
+        """The package's sources as an ArrayBuffer of their own."""
+        if "sources" not in _shared:
+            _shared["sources"] = assets.sources_zip()
+        return to_js(_shared["sources"]).buffer
+
+    async def compile(self, kernel: Any) -> Any:
+        """A WebAssembly.Module of bytes, a URL, a buffer, or None for the package's own. Raises BootError."""
+        try:
+            if kernel is None:
+                kernel = assets.kernel_bytes()
+            if isinstance(kernel, str):
+                response = await js.fetch(kernel)
+                if not response.ok:
+                    raise BootError(f"{kernel}: the server says {response.status}")
+                kernel = await response.arrayBuffer()
+            if isinstance(kernel, (bytes, bytearray, memoryview)):
+                kernel = to_js(kernel)
+            if js.Object.prototype.toString.call(kernel) == "[object WebAssembly.Module]":
+                return kernel
+            return await js.WebAssembly.compile(kernel)
+        except JsException as e:
+            raise BootError(f"kernel.wasm does not compile here: {text_of(e)}") from None
+
+    def kernel_memory(self) -> tuple[Any, int]:
+        """(shared memory, the most pages a memory may have here). Raises BootError."""
+        for most in MOST_PAGES:
+            options = {"initial": KERNEL_INITIAL_PAGES, "maximum": most, "shared": True}
+            try:
+                memory = js.WebAssembly.Memory.new(to_js(options, dict_converter=js.Object.fromEntries))
+            except JsException:
+                continue
+            return memory, most
+        raise BootError(
+            "there is no room for another WebAssembly memory in this tab: close a runtime, or reload the page"
+        )
+
+    def new_channel(self) -> tuple[Any, Any]:
+        """MessageChannel"""
+        channel = js.MessageChannel.new()
+        return channel.port1, channel.port2
+
+    def start_role_worker(self, name: str, failed: Callable[[str], None]) -> RoleWorker:
+        """boot_role.js"""
+        return RoleWorker(self._platform, self._urls["boot_role.js"], name, failed)
+
+    @property
+    def thread_url(self) -> str:
+        """boot_thread.js"""
+        return self._urls["boot_thread.js"]
+
+    async def snapshot(self, source: Any) -> Any:
+        """A Pyodide memory snapshot as ArrayBuffer: of a URL, of bytes, or as it is; None when it is not to be had."""
+        if not source:
+            return None
+        if isinstance(source, str):
+            try:
+                response = await js.fetch(source)
+                return await response.arrayBuffer() if response.ok else None
+            except JsException:
+                return None
+        return to_js(source).buffer if isinstance(source, (bytes, bytearray, memoryview)) else source
+
+
+def check_isolation() -> None:
+    """Raises IsolationError with the remedy."""
+    if node.is_node():
+        node.check_version()
+    elif not getattr(js, "crossOriginIsolated", False) or not hasattr(js, "SharedArrayBuffer"):
+        raise IsolationError(REMEDY)
+
+
+def _module_url(source: str) -> str:
+    if node.is_node():
+        return node.module_url(source)
+    options = to_js({"type": "text/javascript"}, dict_converter=js.Object.fromEntries)
+    url: str = js.URL.createObjectURL(js.Blob.new(to_js([source]), options))
+    return url
+
+
+def default_index_url() -> str:
+    """Where this Pyodide came from."""
+    import pyodide_js
+
+    try:
+        url = str(pyodide_js._api.config.indexURL)
+    except AttributeError:
+        raise BootError("say where Pyodide's files are: Runtime.create(index_url=...)") from None
+    return absolute_url(url)
+
+
+def absolute_url(url: str) -> str:
+    """Absolute, with a slash at its end."""
+    if node.is_node():
+        return node.file_url(url)
+    result = str(js.URL.new(url, js.location.href).href)
+    return result if result.endswith("/") else result + "/"

@@ -1,0 +1,67 @@
+"""JavaScript values to Python and back, for ports: shallow, so that memories and big arrays stay JavaScript's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import create_proxy, to_js
+
+from .contract import Wire
+
+__all__ = ["JsPort", "from_wire", "text_of", "to_wire"]
+
+_object = js.Object
+_from_entries = _object.fromEntries
+_u8 = js.Uint8Array
+TRANSFER_BYTES = 65536
+
+
+def to_wire(wire: Wire) -> tuple[Any, Any]:
+    """(object, transfer list or None): big byte strings are transferred, not copied twice."""
+    value = to_js(wire, dict_converter=_from_entries)
+    buffers = None
+    for name, part in wire.items():
+        if isinstance(part, bytes) and len(part) >= TRANSFER_BYTES:
+            if buffers is None:
+                buffers = js.Array.new()
+            buffers.push(getattr(value, name).buffer)
+    return value, buffers
+
+
+def from_wire(value: Any) -> Wire:
+    """The outer object as a dict; what is inside stays as it is."""
+    result: Wire = value.to_py(depth=1)
+    return result
+
+
+def text_of(error: Any) -> str:
+    """What a thrown JavaScript value says."""
+    return str(getattr(error, "message", None) or error)
+
+
+class JsPort:
+    """A RawPort over a Peer of js_shim/platform.js (or the like)."""
+
+    def __init__(self, peer: Any) -> None:
+        self._post = peer.post
+        self._listen = peer.listen
+        self._proxy: Any = None
+
+    def post(self, wire: Wire) -> None:
+        """Send."""
+        value, buffers = to_wire(wire)
+        if buffers is None:
+            self._post(value)
+        else:
+            self._post(value, buffers)
+
+    def listen(self, received: Callable[[Wire], None]) -> None:
+        """Receive."""
+
+        def heard(data: Any) -> None:
+            received(data.to_py(depth=1))
+
+        self._proxy = create_proxy(heard)
+        self._listen(self._proxy)

@@ -1,0 +1,187 @@
+"""A worker that runs Python roles, in a browser or on Node: kernel instance, ports and thread workers over js_shim.
+
+Called by roles/boot.py with the `shim` object of js_shim/boot_role.js and the page's role.boot message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, create_proxy, to_js
+
+from ..abi.gen.abi import STAGING_BYTES
+from ..errors import BootError, InternalError, KernelPanic
+from .contract import Wire
+from .values import JsPort, text_of, to_wire
+
+__all__ = ["WorkerHost", "WorkerKernel"]
+
+WASM_PAGE = 65536
+# Before an instance exists nobody can ask it how long the hidden head is: at most this, which costs nothing untouched.
+HEAD_BYTES_MOST = 4 << 20
+NOTHING = 0
+
+
+class WorkerKernel:
+    """The kernel instance of this worker, as host.contract.Kernel has it."""
+
+    def __init__(self, shim: Any, options: Any, instance: int, notify: Any, log: Any) -> None:
+        pages = (STAGING_BYTES + HEAD_BYTES_MOST) // WASM_PAGE
+        self._memory = options.memory
+        staging = shim.newMemory(pages, pages)
+        try:
+            self._instance = shim.instantiate(
+                to_js(
+                    {
+                        "module": options.module,
+                        "memory": options.memory,
+                        "guestMemory": staging,
+                        "instance": instance,
+                        "notify": notify,
+                        "log": log,
+                    },
+                    dict_converter=js.Object.fromEntries,
+                )
+            )
+        except JsException as e:
+            raise BootError(text_of(e)) from None
+        self._exports = self._instance.exports
+        self._kept: dict[str, Any] = {}
+        address = self._instance.address
+        self.thread_records = int(address.threadRecords)
+        self.event_ring = int(address.eventRing)
+        self.counters = int(address.counters)
+        self.head_bytes = int(self._exports.tk_head_bytes())
+        self._staging = js.Uint8Array.new(staging.buffer, self.head_bytes, STAGING_BYTES)
+        self._low = js.Uint8Array.new(options.memory.buffer)
+        self._windows: dict[tuple[int, int], Any] = {}
+        self._tk_syscall = self._exports.tk_syscall
+        self._copy_in = shim.copyIn
+
+    def syscall(self, nr: int, a0: float, a1: float, a2: float, a3: float, a4: float, a5: float) -> float:
+        """tk_syscall"""
+        try:
+            result: float = self._tk_syscall(nr, a0, a1, a2, a3, a4, a5)
+        except JsException as e:
+            raise self._lost(e) from None
+        return result
+
+    def call(self, name: str, *numbers: float) -> float:
+        """Any other export."""
+        function = self._kept.get(name)
+        if function is None:
+            function = self._kept[name] = getattr(self._exports, name)
+        try:
+            result = function(*numbers)
+        except JsException as e:
+            raise self._lost(e) from None
+        return NOTHING if result is None else result
+
+    def _lost(self, error: JsException) -> Exception:
+        """A throw out of the kernel: panic when it held the lock or said so."""
+        if self._instance.crashed():
+            return KernelPanic(f"the kernel stopped: {self._instance.panicText()}")
+        return InternalError(f"a kernel call threw: {text_of(error)}")
+
+    def read(self, address: int, size: int) -> bytes:
+        """Staging memory."""
+        result: bytes = self._staging.subarray(address, address + size).to_bytes()
+        return result
+
+    def write(self, address: int, data: bytes | memoryview) -> None:
+        """Staging memory."""
+        self._staging.subarray(address, address + len(data)).assign(data)
+
+    def peek(self, address: int, size: int) -> bytes:
+        """Kernel memory. Windows that are read again and again are kept: a new one costs ten times the read."""
+        window = self._windows.get((address, size))
+        if window is None:
+            window = self._low.subarray(address, address + size)
+            if len(self._windows) < 4096:
+                self._windows[(address, size)] = window
+        result: bytes = window.to_bytes()
+        return result
+
+    def poke(self, address: int, data: Any) -> None:
+        """A blob, wherever the memory ends now."""
+        self._copy_in(self._memory, address, to_js(data) if isinstance(data, (bytes, memoryview)) else data)
+
+
+class _Worker:
+    """host.contract.WorkerHandle over a WorkerHandle of platform.js."""
+
+    def __init__(self, handle: Any, proxies: list[Any]) -> None:
+        self._handle = handle
+        self._proxies = proxies
+
+    def post(self, wire: Wire, transfer: list[Any]) -> None:
+        """Send."""
+        value, _ = to_wire(wire)
+        if transfer:
+            self._handle.post(value, to_js(transfer))
+        else:
+            self._handle.post(value)
+
+    def terminate(self) -> None:
+        """End it."""
+        self._handle.terminate()
+        for proxy in self._proxies:
+            js.setTimeout(proxy.destroy, 0)  # not while it may be what is calling us
+        self._proxies = []
+
+
+class WorkerHost:
+    """host.contract.Host over the shim."""
+
+    def __init__(self, shim: Any, options: Any, head_bytes: int) -> None:
+        self._shim = shim
+        self._options = options
+        self._head_pages = -(-head_bytes // WASM_PAGE)
+
+    def start_thread_worker(
+        self, name: str, received: Callable[[Wire], None], failed: Callable[[str], None]
+    ) -> _Worker:
+        """boot_thread.js"""
+
+        def heard(data: Any) -> None:
+            received(data.to_py(depth=1))
+
+        proxies = [create_proxy(heard), create_proxy(failed)]
+        handle = self._shim.startWorker(self._options.thread_url, name, *proxies)
+        return _Worker(handle, proxies)
+
+    def new_channel(self) -> tuple[Any, Any]:
+        """MessageChannel"""
+        channel = self._shim.newChannel()
+        return channel.port1, channel.port2
+
+    def thread_boot_options(self) -> dict[str, Any]:
+        """For thread.boot."""
+        return {
+            "module": self._options.module,
+            "memory": self._options.memory,
+            "guest_initial_pages": self._head_pages,
+            "guest_max_pages": int(self._options.guest_max_pages),
+        }
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        """setTimeout"""
+        from pyodide.ffi import create_once_callable
+
+        js.setTimeout(create_once_callable(callback), int(seconds * 1000))
+
+    async def sha256(self, data: Any) -> str:
+        """crypto.subtle"""
+        if isinstance(data, (bytes, memoryview)):
+            import hashlib
+
+            return hashlib.sha256(data).hexdigest()
+        digest = await js.crypto.subtle.digest("SHA-256", data)
+        return str(bytes(digest.to_bytes()).hex())
+
+
+def page_port(shim: Any) -> JsPort:
+    """The way to whoever made this worker."""
+    return JsPort(shim.parent)

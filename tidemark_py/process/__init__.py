@@ -1,0 +1,1 @@
+"""What the roles do with processes: system calls of init, streams, spawning, the worker pool."""

@@ -1,0 +1,1 @@
+"""Roles: what runs in the workers, as classes that talk through typed messages."""

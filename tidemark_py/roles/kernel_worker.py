@@ -1,0 +1,323 @@
+"""KernelWorker: init (pid 1). Files, layers, streams and spawning for the page, all by Linux system calls of its own.
+
+It holds no second copy of anything: descriptors, pipes and files live in kernel memory. It never blocks: what must wait
+is a Later that a kernel notification resolves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from ..abi.gen import messages as m
+from ..abi.gen.abi import Notify, Syscall
+from ..channel.later import Later
+from ..channel.port import Port
+from ..channel.wire import linux_error
+from ..errors import KernelPanic, LayerError, TidemarkError
+from ..host.contract import Host, Kernel, RawPort
+from ..process.spawn import spawn
+from ..process.streams import StreamTable
+from ..state.calls import KernelCalls
+from ..state.events import EventReader
+from ..state.kernel_runtime import read_counters, read_kernel_runtime
+
+__all__ = ["KernelWorker"]
+
+ROLE = "kernel_worker"
+INIT = 1
+EVENT_SECONDS = 0.02
+KILL_SECONDS = 0.004
+
+
+class KernelWorker:
+    """Implements KernelWorkerHandler. Call start() once."""
+
+    def __init__(self, kernel: Kernel, host: Host, page: RawPort, memories_cap: int, guest_max_pages: int) -> None:
+        self._kernel = kernel
+        self._host = host
+        self._limits = (memories_cap, guest_max_pages)
+        self.page = Port(page, self, self.failed)
+        self.calls = KernelCalls(kernel)
+        self.streams = StreamTable(self.calls)
+        self._events = EventReader(kernel)
+        self._listening = False
+        self._over = False
+
+    def start(self) -> None:
+        """Boot the kernel and become init. Raises OSError or KernelPanic."""
+        for name, arguments in (("tk_boot", self._limits), ("tk_host_attach", (INIT, 0))):
+            result = int(self._kernel.call(name, *arguments))
+            if result < 0:
+                raise linux_error(-result, text=f"{name} failed with -{-result}")
+        self.page.send(m.RuntimeReady(ROLE))
+
+    # ---- notifications ----
+
+    def notified(self, kind: int, arg: Any) -> None:
+        """NOTIFY_* for init; kind -1 is a line of the kernel's log."""
+        if self._over:
+            return
+        if kind == -1:
+            self.page.send(m.RuntimeLogged("kernel", str(arg)))
+            return
+        try:
+            if kind == Notify.WATCH:
+                self.streams.watched(int(arg))
+            elif kind == Notify.CHILD:
+                self._reap()
+        except (TidemarkError, OSError) as e:
+            self.failed(e)
+
+    def _reap(self) -> None:
+        while (child := self.calls.wait_any()) is not None:
+            self.page.send(
+                m.ProcessExited(child.pid, child.status, instructions=child.instructions, user_ns=child.user_ns)
+            )
+
+    def failed(self, error: BaseException) -> None:
+        """A panic ends the runtime; a handler's own failure was answered already."""
+        if self._over or not isinstance(error, KernelPanic):
+            return
+        self.page.send(m.RuntimeFailed(ROLE, "panic", str(error)))
+        self._over = True
+
+    # ---- files ----
+
+    def fs_write_file(self, message: m.FsWriteFile) -> m.FsWriteFileReply:
+        """open, write, close."""
+        self.calls.use_root(message.root)
+        self.calls.write_file(message.path, message.data, message.mode)
+        return m.FsWriteFileReply()
+
+    def fs_write_files(self, message: m.FsWriteFiles) -> m.FsWriteFilesReply:
+        """Parents are made."""
+        self.calls.use_root(message.root)
+        for path, body in zip(message.paths, message.bodies, strict=True):
+            self.calls.make_parents(path)
+            self.calls.write_file(path, body, message.mode)
+        return m.FsWriteFilesReply()
+
+    def fs_read_file(self, message: m.FsReadFile) -> m.FsReadFileReply:
+        """The whole body."""
+        self.calls.use_root(message.root)
+        return m.FsReadFileReply(self.calls.read_file(message.path))
+
+    def fs_symlink(self, message: m.FsSymlink) -> m.FsSymlinkReply:
+        """symlink(2)"""
+        self.calls.use_root(message.root)
+        self.calls.symlink(message.target, message.path)
+        return m.FsSymlinkReply()
+
+    def fs_readlink(self, message: m.FsReadlink) -> m.FsReadlinkReply:
+        """readlink(2)"""
+        self.calls.use_root(message.root)
+        return m.FsReadlinkReply(self.calls.readlink(message.path))
+
+    def fs_mkdir(self, message: m.FsMkdir) -> m.FsMkdirReply:
+        """mkdir(2), as os.makedirs when asked."""
+        self.calls.use_root(message.root)
+        if message.parents:
+            self.calls.make_parents(message.path)
+        try:
+            self.calls.mkdir(message.path, message.mode)
+        except FileExistsError:
+            if not message.exist_ok or (self.calls.stat(message.path).st_mode & 0o170000) != 0o040000:
+                raise
+        return m.FsMkdirReply()
+
+    def fs_stat(self, message: m.FsStat) -> m.FsStatReply:
+        """stat(2)"""
+        self.calls.use_root(message.root)
+        s = self.calls.stat(message.path, message.follow)
+        return m.FsStatReply(
+            mode=s.st_mode,
+            ino=s.st_ino,
+            dev=s.st_dev,
+            nlink=s.st_nlink,
+            uid=s.st_uid,
+            gid=s.st_gid,
+            size=s.st_size,
+            atime=s.st_atime_sec + s.st_atime_nsec / 1e9,
+            mtime=s.st_mtime_sec + s.st_mtime_nsec / 1e9,
+            ctime=s.st_ctime_sec + s.st_ctime_nsec / 1e9,
+        )
+
+    def fs_readdir(self, message: m.FsReaddir) -> m.FsReaddirReply:
+        """getdents64(2)"""
+        self.calls.use_root(message.root)
+        return m.FsReaddirReply(self.calls.readdir(message.path))
+
+    def fs_remove(self, message: m.FsRemove) -> m.FsRemoveReply:
+        """unlink(2), rmdir(2) or both all the way down."""
+        self.calls.use_root(message.root)
+        if message.recursive:
+            self.calls.remove_tree(message.path)
+        else:
+            is_directory = (self.calls.stat(message.path, follow=False).st_mode & 0o170000) == 0o040000
+            self.calls.unlink(message.path, is_directory)
+        return m.FsRemoveReply()
+
+    def fs_rename(self, message: m.FsRename) -> m.FsRenameReply:
+        """rename(2)"""
+        self.calls.use_root(message.root)
+        self.calls.rename(message.source, message.target)
+        return m.FsRenameReply()
+
+    def fs_snapshot(self, message: m.FsSnapshot) -> m.FsSnapshotReply:
+        """A pax archive."""
+        from ..state.tree import read_tree
+
+        self.calls.use_root(message.root)
+        return m.FsSnapshotReply(read_tree(self.calls, message.path))
+
+    # ---- layers and roots ----
+
+    def fs_apply_layer(self, message: m.FsApplyLayer) -> Awaitable[m.FsApplyLayerReply]:
+        """All or nothing."""
+        return self._apply_layer(message)
+
+    async def _apply_layer(self, message: m.FsApplyLayer) -> m.FsApplyLayerReply:
+        from ..layers.format import Layer
+
+        layer = Layer(message.manifest, message.index, message.blob, message.name)
+        whole = await self._host.sha256(message.blob) == message.manifest.get("blob_sha256")
+        if not whole or await self._host.sha256(message.index) != message.manifest.get("index_sha256"):
+            layer.verify()  # names the file
+            raise LayerError(f"{message.name}: corrupted (the manifest's hash of the whole differs)")
+        blob_bytes = layer.blob_bytes
+        index = self._copy_in(message.index, len(message.index), message.name)
+        blob = 0
+        try:
+            blob = self._copy_in(message.blob, blob_bytes, message.name)
+            result = int(
+                self._kernel.call("tk_layer_apply", message.root, index, len(message.index), blob, blob_bytes)
+            )
+            if result < 0:
+                raise LayerError(f"{message.name}: the kernel refused the layer: {linux_error(-result).strerror}")
+            blob = 0  # the root holds it now
+        finally:
+            self._kernel.call("tk_blob_free", index, len(message.index))
+            if blob:
+                self._kernel.call("tk_blob_free", blob, blob_bytes)
+        return m.FsApplyLayerReply(entries=result)
+
+    def _copy_in(self, data: Any, size: int, name: str) -> int:
+        address = int(self._kernel.call("tk_blob_alloc", size))
+        if address == 0:
+            raise LayerError(f"{name}: no memory for {size >> 20} MiB: the kernel memory is full")
+        self._kernel.poke(address, data)
+        return address
+
+    def root_new(self, message: m.RootNew) -> m.RootNewReply:
+        """A fresh view."""
+        result = int(self._kernel.call("tk_root_new", message.base))
+        if result < 0:
+            raise linux_error(-result)
+        return m.RootNewReply(result)
+
+    def root_drop(self, message: m.RootDrop) -> m.RootDropReply:
+        """EBUSY while processes use it."""
+        self.calls.forget_root(message.root)
+        result = int(self._kernel.call("tk_root_drop", message.root))
+        if result < 0:
+            raise linux_error(-result)
+        return m.RootDropReply()
+
+    # ---- processes and streams ----
+
+    def process_spawn(self, message: m.ProcessSpawn) -> m.ProcessSpawnReply:
+        """Raises OSError naming argv[0]."""
+        return spawn(self.calls, self.streams, message)
+
+    def process_kill(self, message: m.ProcessKill) -> m.ProcessKillReply:
+        """kill(2)"""
+        self.calls.kill(message.pid, message.signal)
+        return m.ProcessKillReply()
+
+    def process_kill_all(self, message: m.ProcessKillAll) -> Awaitable[m.ProcessKillAllReply]:
+        """kill(-1), again and again: a process may fork while it is looked for. Orphans end without a word: poll."""
+        answer: Later[m.ProcessKillAllReply] = Later()
+        rounds = max(1, int(message.seconds / KILL_SECONDS))
+
+        def look() -> None:
+            nonlocal rounds
+            try:
+                self._reap()
+                left = read_counters(self._kernel)["processes"] - 1
+                if left <= 0 or rounds <= 0:
+                    answer.resolve(m.ProcessKillAllReply(max(left, 0)))
+                    return
+                self.calls.raw(Syscall.kill, -1, message.signal)
+            except (OSError, TidemarkError) as e:
+                answer.fail(e)
+                return
+            rounds -= 1
+            self._host.call_later(KILL_SECONDS, look)
+
+        look()
+        return answer
+
+    def process_resize(self, message: m.ProcessResize) -> m.ProcessResizeReply:
+        """TIOCSWINSZ"""
+        self.calls.resize(message.fd, message.rows, message.columns)
+        return m.ProcessResizeReply()
+
+    def stream_pipe(self, message: m.StreamPipe) -> m.StreamPipeReply:
+        """pipe(2); the ends become streams when they are used as such."""
+        return m.StreamPipeReply(*self.calls.pipe())
+
+    def stream_read(self, message: m.StreamRead) -> Awaitable[m.StreamReadReply]:
+        """When there is data."""
+        answer: Later[m.StreamReadReply] = Later()
+
+        def done(later: Later[bytes]) -> None:
+            try:
+                answer.resolve(m.StreamReadReply(later.result()))
+            except Exception as e:
+                answer.fail(e)
+
+        self.streams.read(message.fd, message.max).then(done)
+        return answer
+
+    def stream_write(self, message: m.StreamWrite) -> Awaitable[m.StreamWriteReply]:
+        """When all was accepted."""
+        answer: Later[m.StreamWriteReply] = Later()
+
+        def done(later: Later[None]) -> None:
+            try:
+                later.result()
+                answer.resolve(m.StreamWriteReply())
+            except Exception as e:
+                answer.fail(e)
+
+        self.streams.write(message.fd, message.data).then(done)
+        return answer
+
+    def stream_close(self, message: m.StreamClose) -> m.StreamCloseReply:
+        """close(2)"""
+        self.streams.close(message.fd)
+        return m.StreamCloseReply()
+
+    # ---- diagnostics ----
+
+    def state_snapshot(self, message: m.StateSnapshot) -> m.StateSnapshotReply:
+        """KernelRuntimeState."""
+        return m.StateSnapshotReply(read_kernel_runtime(self._kernel, self.calls).to_json())
+
+    def event_listen(self, message: m.EventListen) -> m.EventListenReply:
+        """From the next event on."""
+        start = message.on and not self._listening
+        self._listening = message.on
+        if start:
+            self._events.skip_to_end()
+            self._host.call_later(EVENT_SECONDS, self._send_events)
+        return m.EventListenReply(self._events.seq)
+
+    def _send_events(self) -> None:
+        if not self._listening or self._over:
+            return
+        records, lost = self._events.take()
+        if records or lost:
+            self.page.send(m.EventRecorded(records, lost))
+        self._host.call_later(EVENT_SECONDS, self._send_events)

@@ -1,0 +1,598 @@
+"""Runtime, Process and RuntimeFS: what users hold. DESIGN.md section 9.
+
+    rt = await Runtime.create()
+    await rt.fs.apply_layer(await tidemark_py.layers.fetch("layers/busybox"))
+    p = await rt.spawn(["sh", "-c", "printf hi | cat"], stdout=PIPE)
+    out, err = await p.communicate()
+
+A Runtime is one kernel with its workers. It starts them, talks to the kernel worker (init, pid 1) and the process owner
+by typed messages, and fails everything pending with one clear error when one of them is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .abi.gen import messages as m
+from .channel.later import Later
+from .channel.port import Port
+from .channel.streams import StreamReader, StreamWriter
+from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, TidemarkError, WorkerCrashed
+from .host.contract import RawPort
+from .state.child_exit import ChildExitState
+from .state.events import RuntimeEvent, parse_events
+from .state.kernel_runtime import KernelRuntimeState
+
+__all__ = ["DEVNULL", "PIPE", "STDOUT", "CompletedProcess", "FileStat", "Process", "Runtime", "RuntimeFS"]
+
+# as subprocess has them
+PIPE = -1
+STDOUT = -2
+DEVNULL = -3
+_WIRE = {PIPE: -1, DEVNULL: -2, STDOUT: -3}
+
+BOOT_SECONDS = 60.0
+LOG_LINES = 200
+log = logging.getLogger("tidemark_py")
+
+DEFAULT_ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "USER": "root",
+    "LOGNAME": "root",
+    "SHELL": "/bin/sh",
+    "LANG": "C.UTF-8",
+}
+FAILURES: dict[str, type[TidemarkError]] = {"panic": KernelPanic, "boot": BootError}
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedProcess:
+    """subprocess.CompletedProcess' shape, and how many instructions it took."""
+
+    args: list[str]
+    returncode: int
+    stdout: bytes | None
+    stderr: bytes | None
+    instructions: int
+
+    def check_returncode(self) -> None:
+        """Raises subprocess.CalledProcessError unless it is 0."""
+        if self.returncode:
+            from subprocess import CalledProcessError
+
+            raise CalledProcessError(self.returncode, self.args, self.stdout, self.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """os.stat_result's names."""
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_atime: float
+    st_mtime: float
+    st_ctime: float
+
+
+class Process:
+    """A child of init, in asyncio.subprocess.Process' shape. Made by Runtime.spawn."""
+
+    def __init__(self, port: Port, args: list[str], reply: m.ProcessSpawnReply, tty: bool) -> None:
+        self._port = port
+        self._exit: Later[ChildExitState] = Later()
+        self.args = args
+        self.pid = reply.pid
+        self._terminal = reply.stdout if tty else -1
+        self.stdout = StreamReader(port, reply.stdout) if reply.stdout >= 0 else None
+        self.stderr = StreamReader(port, reply.stderr) if reply.stderr >= 0 else None
+        self.stdin = StreamWriter(port, reply.stdin, owns=not tty) if reply.stdin >= 0 else None
+        self._copies: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return f"<Process {self.pid} {self.args} returncode={self.returncode}>"
+
+    def _exited(self, state: ChildExitState) -> None:
+        self._exit.resolve(state)
+        if self.stdin is not None:
+            self.stdin.close()
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code, minus the signal that ended it, or None while it runs."""
+        return self._exit.result().returncode if self._exit.done else None
+
+    @property
+    def exit(self) -> ChildExitState | None:
+        """Everything wait4 said."""
+        return self._exit.result() if self._exit.done else None
+
+    @property
+    def instructions(self) -> int:
+        """Retired by it and by what it reaped; 0 while it runs."""
+        return self._exit.result().instructions if self._exit.done else 0
+
+    async def wait(self) -> int:
+        """returncode, once it ended. Raises TidemarkError when the runtime is lost."""
+        code = (await self._exit).returncode
+        if self._copies:
+            await asyncio.gather(*self._copies)
+        return code
+
+    async def communicate(self, input: bytes | None = None) -> tuple[bytes | None, bytes | None]:
+        """Feed `input`, read both streams to their ends, wait."""
+        feed = asyncio.ensure_future(self._feed(input))
+        out, err = await asyncio.gather(_read_all(self.stdout), _read_all(self.stderr))
+        await feed
+        await self.wait()
+        return out, err
+
+    async def _feed(self, data: bytes | None) -> None:
+        if self.stdin is None:
+            return
+        with suppress(BrokenPipeError, ConnectionResetError, OSError):
+            if data:
+                self.stdin.write(data)
+                await self.stdin.drain()
+        self.stdin.close()
+
+    def send_signal(self, signal: int) -> None:
+        """kill(2). Raises ProcessLookupError once it has ended."""
+        if self._exit.done:
+            raise ProcessLookupError
+        self._port.request(m.ProcessKill(self.pid, int(signal)))
+
+    def terminate(self) -> None:
+        """SIGTERM"""
+        self.send_signal(15)
+
+    def kill(self) -> None:
+        """SIGKILL"""
+        self.send_signal(9)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The terminal has another size now: its foreground group gets SIGWINCH."""
+        if self._terminal < 0:
+            raise OSError(25, "Inappropriate ioctl for device: this process has no terminal of its own")
+        self._port.request(m.ProcessResize(self._terminal, rows, columns))
+
+    def _copy_out(self) -> None:
+        """Streams of a spawn with None go where Python's own go."""
+        for reader, target in ((self.stdout, sys.stdout), (self.stderr, sys.stderr)):
+            if reader is not None:
+                self._copies.append(asyncio.ensure_future(_copy(reader, target)))
+        self.stdout = self.stderr = None
+
+
+async def _copy(reader: StreamReader, target: Any) -> None:
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while data := await reader.read(65536):
+        target.write(decoder.decode(data))
+        target.flush()
+
+
+async def _read_all(reader: StreamReader | None) -> bytes | None:
+    return None if reader is None else await reader.read()
+
+
+class RuntimeFS:
+    """The guests' file system, by system calls of init. root: a handle of Runtime.root_new, 0 is the runtime's own."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    async def write_file(self, path: str, data: bytes | str, mode: int = 0o644, *, root: int = 0) -> None:
+        """Replace or make a file; text is UTF-8."""
+        await self._port.request(m.FsWriteFile(root, path, _as_bytes(data), mode))
+
+    async def write_files(self, files: Mapping[str, bytes | str], mode: int = 0o644, *, root: int = 0) -> None:
+        """Many at once; missing directories are made."""
+        await self._port.request(m.FsWriteFiles(root, list(files), [_as_bytes(d) for d in files.values()], mode))
+
+    async def read_file(self, path: str, *, root: int = 0) -> bytes:
+        """The whole body."""
+        return (await self._port.request(m.FsReadFile(root, path))).data
+
+    async def symlink(self, target: str, path: str, *, root: int = 0) -> None:
+        """`path` becomes a symbolic link to `target`."""
+        await self._port.request(m.FsSymlink(root, target, path))
+
+    async def readlink(self, path: str, *, root: int = 0) -> str:
+        """Where a symbolic link points."""
+        return (await self._port.request(m.FsReadlink(root, path))).target
+
+    async def mkdir(
+        self, path: str, mode: int = 0o755, *, parents: bool = False, exist_ok: bool = False, root: int = 0
+    ) -> None:
+        """A directory."""
+        await self._port.request(m.FsMkdir(root, path, mode, parents, exist_ok))
+
+    async def stat(self, path: str, *, follow_symlinks: bool = True, root: int = 0) -> FileStat:
+        """stat(2)"""
+        s = await self._port.request(m.FsStat(root, path, follow_symlinks))
+        return FileStat(s.mode, s.ino, s.dev, s.nlink, s.uid, s.gid, s.size, s.atime, s.mtime, s.ctime)
+
+    async def exists(self, path: str, *, root: int = 0) -> bool:
+        """Something is there."""
+        try:
+            await self.stat(path, root=root)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    async def readdir(self, path: str, *, root: int = 0) -> list[str]:
+        """Sorted names."""
+        return (await self._port.request(m.FsReaddir(root, path))).names
+
+    async def remove(self, path: str, *, recursive: bool = False, root: int = 0) -> None:
+        """A file, an empty directory, or a whole tree."""
+        await self._port.request(m.FsRemove(root, path, recursive))
+
+    async def rename(self, source: str, target: str, *, root: int = 0) -> None:
+        """Replaces `target`."""
+        await self._port.request(m.FsRename(root, source, target))
+
+    async def apply_layer(self, layer: Any, *, root: int = 0) -> int:
+        """Add a layers.Layer: all or nothing, every body's hash checked. Number of entries. Raises LayerError."""
+        blob = layer.blob
+        if isinstance(blob, memoryview):
+            blob = bytes(blob)
+        message = m.FsApplyLayer(root, layer.name, layer.index, blob, layer.manifest)
+        return (await self._port.request(message)).entries
+
+    async def snapshot(self, path: str = "/", *, root: int = 0) -> bytes:
+        """The tree below `path` as a tar archive."""
+        return (await self._port.request(m.FsSnapshot(root, path))).tar
+
+
+def _as_bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else bytes(data)
+
+
+class Runtime:
+    """One kernel and its workers. `await Runtime.create()`, and close() at the end (or `async with`)."""
+
+    def __init__(self) -> None:
+        self.diagnostics: deque[str] = deque(maxlen=LOG_LINES)
+        self._workers: list[Any] = []
+        self._ports: dict[str, Port] = {}
+        self._ready: Later[None] = Later()
+        self._waiting_for: set[str] = set()
+        self._processes: dict[int, Process] = {}
+        self._ended_early: dict[int, ChildExitState] = {}
+        self._spawning = 0
+        self._over: Exception | None = None
+        self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
+
+    # ---- life ----
+
+    @classmethod
+    async def create(
+        cls,
+        kernel: Any = None,
+        *,
+        topology: Literal["split", "together"] = "split",
+        index_url: str | None = None,
+        memories_cap: int = 96,
+        snapshot: Any = None,
+        snapshot_url: str | None = None,
+        boot_seconds: float = BOOT_SECONDS,
+    ) -> Runtime:
+        """Start a kernel.
+
+        kernel: bytes, URL, buffer or compiled module of kernel.wasm; None is the package's own. topology: roles in a
+        worker each, or both in one (small devices). index_url: Pyodide's files, None is where this Pyodide came from.
+        memories_cap: most guest memories, that is processes at a time. snapshot, snapshot_url: Pyodide's memory snapshot
+        for the workers, only a faster start. Raises IsolationError, BootError.
+        """
+        from .host import page as host
+
+        if topology not in ("split", "together"):
+            raise ValueError(f"topology is 'split' or 'together', not {topology!r}")
+        place = await host.PageHost.open()
+        self = cls()
+        try:
+            module, saved = await asyncio.gather(place.compile(kernel), place.snapshot(snapshot or snapshot_url))
+            memory, most_pages = place.kernel_memory()
+            options = {
+                "index_url": host.absolute_url(index_url) if index_url else host.default_index_url(),
+                "module": module,
+                "memory": memory,
+                "guest_max_pages": most_pages,
+                "memories_cap": memories_cap,
+                "thread_url": place.thread_url,
+                "snapshot": saved,
+            }
+            del module, memory
+            self._start_workers(place, topology, options)
+            del options
+            await self._booted(boot_seconds)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start_workers(self, place: Any, topology: str, options: dict[str, Any]) -> None:
+        roles: list[tuple[str, Any]]
+        if topology == "together":
+            roles = [("together", None)]
+        else:
+            a, b = place.new_channel()
+            roles = [("kernel_worker", a), ("process_owner", b)]
+        self._waiting_for = {"kernel_worker", "process_owner"}
+        for role, peer in roles:
+            worker = place.start_role_worker(f"tidemark {role}", lambda text, role=role: self._lost(role, text))
+            self._attach(role, worker, worker)
+            sources = place.sources()
+            boot = {**options, "role": role, "peer_port": peer, "sources": sources}
+            worker.boot(boot, [sources] if peer is None else [sources, peer])
+
+    def _attach(self, role: str, raw: RawPort, worker: Any) -> None:
+        """A role's port; `worker` is terminated by close()."""
+        self._workers.append(worker)
+        port = Port(raw, self)
+        for name in ("kernel_worker", "process_owner") if role == "together" else (role,):
+            self._ports[name] = port
+        if "kernel_worker" in self._ports:
+            self.fs = RuntimeFS(self._ports["kernel_worker"])
+
+    async def _booted(self, seconds: float) -> None:
+        async def wait() -> None:
+            await self._ready
+
+        try:
+            await asyncio.wait_for(wait(), seconds)
+        except TimeoutError:
+            missing = " and ".join(sorted(self._waiting_for))
+            raise BootError(f"the {missing} did not start within {seconds:g} s: is Pyodide reachable?") from None
+
+    def close(self) -> None:
+        """End every worker and process and free all memory. What is pending fails with RuntimeClosed."""
+        self._end(RuntimeClosed("the runtime was closed"))
+
+    async def __aenter__(self) -> Runtime:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """It cannot be used any more: closed, or failed."""
+        return self._over is not None
+
+    def _end(self, error: Exception) -> None:
+        if self._over is not None:
+            return
+        self._over = error
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.terminate()
+        self._ready.fail(error)
+        for port in set(self._ports.values()):
+            port.fail_all(error)
+        processes, self._processes = self._processes, {}
+        for process in processes.values():
+            process._exit.fail(error)
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    def _lost(self, role: str, text: str) -> None:
+        what = {"kernel_worker": "kernel worker", "process_owner": "process owner"}.get(role, "runtime's worker")
+        if not self._ready.done:
+            self._end(BootError(f"the {what} did not start: {text}"))
+        else:
+            self._end(WorkerCrashed(f"the {what} crashed ({text}): make a new Runtime"))
+
+    @property
+    def _kernel(self) -> Port:
+        if self._over is not None:
+            raise self._over
+        return self._ports["kernel_worker"]
+
+    # ---- messages: PageHandler ----
+
+    def runtime_ready(self, message: m.RuntimeReady) -> None:
+        """A role runs."""
+        self._waiting_for.discard(message.role)
+        if not self._waiting_for:
+            self._ready.resolve(None)
+
+    def runtime_failed(self, message: m.RuntimeFailed) -> None:
+        """A role cannot go on."""
+        error = FAILURES.get(message.kind, InternalError)(message.text)
+        log.debug("%s: %s", message.role, message.text)
+        self._end(error)
+
+    def runtime_logged(self, message: m.RuntimeLogged) -> None:
+        """A line for diagnostics."""
+        line = f"{message.role}: {message.text}"
+        self.diagnostics.append(line)
+        log.warning("%s", line)
+
+    def process_exited(self, message: m.ProcessExited) -> None:
+        """A child of init ended; orphans are nobody's here."""
+        state = ChildExitState(message.pid, message.status, message.instructions, message.user_ns)
+        process = self._processes.pop(message.pid, None)
+        if process is not None:
+            process._exited(state)
+        elif self._spawning:
+            self._ended_early[message.pid] = state
+
+    def event_recorded(self, message: m.EventRecorded) -> None:
+        """New lifecycle events."""
+        for event in parse_events(message.records):
+            for queue in self._listeners:
+                queue.put_nowait(event)
+
+    # ---- processes ----
+
+    async def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str = "/",
+        tty: bool | tuple[int, int] = False,
+        pass_fds: Mapping[int, int] | None = None,
+        start_new_session: bool = False,
+        process_group: bool = False,
+        user: int = 0,
+        group: int = 0,
+        umask: int = 0o022,
+        memory_limit: int = 0,
+        root: int = 0,
+    ) -> Process:
+        """Start a program; argv[0] is searched in env's PATH.
+
+        Streams: PIPE, DEVNULL, STDOUT (stderr only), a descriptor of init, or None: nothing to read, and output goes to
+        Python's own stdout and stderr. tty: a terminal for all three, (rows, columns) or True for 24x80; then stdin and
+        stdout are its two directions. pass_fds: number in the child -> descriptor of init. Raises FileNotFoundError,
+        PermissionError, OSError(ENOEXEC) ... naming argv[0].
+        """
+        arguments = [str(a) for a in argv]
+        copy_out = stdout is None and stderr is None and not tty
+        rows, columns = tty if isinstance(tty, tuple) else (24, 80)
+        message = m.ProcessSpawn(
+            root=root,
+            argv=arguments,
+            env=[f"{k}={v}" for k, v in (DEFAULT_ENV if env is None else env).items()],
+            cwd=cwd,
+            stdin=_stream(DEVNULL if stdin is None else stdin),
+            stdout=_stream(PIPE if stdout is None else stdout),
+            stderr=_stream(PIPE if stderr is None else stderr),
+            pass_fds=[n for pair in (pass_fds or {}).items() for n in pair],
+            tty=bool(tty),
+            rows=rows,
+            columns=columns,
+            session=start_new_session,
+            group=process_group,
+            uid=user,
+            gid=group,
+            umask=umask,
+            memory_limit=memory_limit,
+        )
+        port = self._kernel
+        self._spawning += 1
+        try:
+            reply = await port.request(message)
+            process = Process(port, arguments, reply, bool(tty))
+            early = self._ended_early.pop(reply.pid, None)
+        finally:
+            self._spawning -= 1
+            if not self._spawning:
+                self._ended_early.clear()
+        if early is not None:
+            process._exited(early)
+        else:
+            self._processes[reply.pid] = process
+        if copy_out:
+            process._copy_out()
+        return process
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: bytes | str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - subprocess.run's name
+        check: bool = False,
+        stdout: int | None = PIPE,
+        stderr: int | None = PIPE,
+        **options: Any,
+    ) -> CompletedProcess:
+        """spawn, communicate, wait. After `timeout` seconds it is killed: raises subprocess.TimeoutExpired."""
+        data = input.encode() if isinstance(input, str) else input
+        stdin = options.pop("stdin", DEVNULL if data is None else PIPE)
+        process = await self.spawn(argv, stdin=stdin, stdout=stdout, stderr=stderr, **options)
+        talk = asyncio.ensure_future(process.communicate(data))
+        try:
+            out, err = await asyncio.wait_for(asyncio.shield(talk), timeout)
+        except TimeoutError:
+            from subprocess import TimeoutExpired
+
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            talk.cancel()
+            raise TimeoutExpired(list(argv), timeout or 0) from None
+        result = CompletedProcess(list(process.args), process.returncode or 0, out, err, process.instructions)
+        if check:
+            result.check_returncode()
+        return result
+
+    async def kill_all(self, signal: int = 9, seconds: float = 10.0) -> None:
+        """Signal every process; returns when none is left. Raises TidemarkError when some are, after `seconds`."""
+        left = (await self._kernel.request(m.ProcessKillAll(int(signal), seconds))).left
+        if left:
+            raise TidemarkError(f"{left} processes did not end within {seconds:g} s of signal {int(signal)}")
+
+    # ---- roots ----
+
+    async def root_new(self, base: int = 0) -> int:
+        """A fresh writable view of root `base`'s layers (-1: empty): a handle for root=."""
+        return (await self._kernel.request(m.RootNew(base))).root
+
+    async def root_drop(self, root: int) -> None:
+        """Forget a root and all that was written in it. Raises OSError(EBUSY) while processes use it."""
+        await self._kernel.request(m.RootDrop(root))
+
+    new_root = root_new
+    drop_root = root_drop
+
+    # ---- diagnostics ----
+
+    async def snapshot(self) -> KernelRuntimeState:
+        """Processes, threads and counters now."""
+        return KernelRuntimeState.from_json((await self._kernel.request(m.StateSnapshot())).state)
+
+    @property
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """Lifecycle events from now on: `async for event in rt.events`."""
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[RuntimeEvent]:
+        queue: asyncio.Queue[RuntimeEvent | None] = asyncio.Queue()
+        port = self._kernel
+        self._listeners.add(queue)
+        try:
+            await port.request(m.EventListen(True))
+            while (event := await queue.get()) is not None:
+                yield event
+            if self._over is not None and not isinstance(self._over, RuntimeClosed):
+                raise self._over
+        finally:
+            self._listeners.discard(queue)
+            if not self._listeners:
+                port.request(m.EventListen(False))
+
+    async def pool_stats(self) -> m.PoolStatsReply:
+        """What the process owner's workers do."""
+        if self._over is not None:
+            raise self._over
+        return await self._ports["process_owner"].request(m.PoolStats())
+
+
+def _stream(value: int) -> int:
+    if value >= 0:
+        return value
+    if value not in _WIRE:
+        raise ValueError(f"{value} is no descriptor, PIPE, DEVNULL or STDOUT")
+    return _WIRE[value]
