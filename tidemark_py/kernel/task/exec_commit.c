@@ -89,6 +89,7 @@ static int write_stack(struct mm *mm, const struct exec_image *e, const struct p
   u64 random_at = at = ALIGN_DOWN(at - sizeof(random), (u64)16);
   if (copy_out(random_at, random, sizeof(random)) < 0) return -EFAULT;
   mm->arg_start = strings, mm->arg_end = mm->env_start = strings + e->argv_bytes, mm->env_end = strings + e->strings_bytes;
+  mm_args_set(mm, e->strings, (u32)e->argv_bytes, (u32)(e->strings_bytes - e->argv_bytes));
 
   u64 words = 1 + e->argc + 1 + (u64)e->envc + 1 + AUXV_WORDS;
   AUTO_KFREE u64 *table = kzalloc(words * 8);
