@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * The worker of <tidemark-terminal>: Pyodide, the wheel, and tidemark_py.sdk.terminal, which does the work. Messages in:
+ * boot, start, input, resize, ack; out: progress, output, started, exit, failed.
+ */
+
+/** @type {any[]} */
+const early = [];
+let take = (/** @type {any} */ m) => void early.push(m);
+const scope = /** @type {any} */ (globalThis);
+
+scope.onmessage = (/** @type {MessageEvent} */ e) => {
+  if (e.data.t === "boot") boot(e.data.base).catch((error) => fail(error));
+  else take(e.data);
+};
+
+/** @param {any} error */
+function fail(error) {
+  scope.postMessage({ t: "failed", text: String(error?.message ?? error) });
+}
+
+/** @param {string} text @param {number} fraction */
+function progress(text, fraction) {
+  scope.postMessage({ t: "progress", text, fraction });
+}
+
+/** Bytes of a file, unpacked when its name ends in .gz and the server did not do it. @param {string} url */
+async function bytes(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  const body = await response.arrayBuffer();
+  const head = new Uint8Array(body, 0, 2);
+  if (!url.endsWith(".gz") || head[0] !== 0x1f || head[1] !== 0x8b) return body;
+  const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+/** @param {string} base */
+async function boot(base) {
+  const indexURL = new URL("pyodide/", base).href;
+  progress("Loading Python …", 0.15);
+  const names = await (await fetch(new URL("files.json", base))).json();
+  const [{ loadPyodide }, wheel, snapshot] = await Promise.all([
+    import(`${indexURL}pyodide.mjs`),
+    bytes(new URL(names.wheel, base).href),
+    bytes(new URL(names.snapshot, base).href).catch(() => null),
+  ]);
+  let pyodide;
+  try {
+    pyodide = await loadPyodide(snapshot ? { indexURL, _loadSnapshot: new Uint8Array(snapshot) } : { indexURL });
+  } catch (e) {
+    if (!snapshot) throw e;
+    pyodide = await loadPyodide({ indexURL });
+  }
+  delete pyodide._api?.config?._loadSnapshot;
+  pyodide.unpackArchive(wheel, "wheel");
+  progress("Starting the kernel …", 0.5);
+  const terminal = pyodide.pyimport("tidemark_py.sdk.terminal");
+  const serving = await terminal.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
+  take = (m) => serving.take(m);
+  for (const m of early.splice(0)) take(m);
+}

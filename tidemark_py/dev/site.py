@@ -1,0 +1,84 @@
+"""`build.py site`: the static site. Any web server can serve it; nothing in it comes from elsewhere.
+
+Owns build/site. In it: the pages of site/, tidemark/ (element, Pyodide, wheel, Pyodide's memory snapshot, xterm.js),
+layers/ with their package lists, and _headers for hosts that read such a file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+from . import layer_build, pyodide_files
+from .server import HEADERS
+from .toolchain import BUILD, ROOT, npm_modules, step
+
+SITE = ROOT / "site"
+LAYERS = {"busybox": "deb:busybox-static"}
+XTERM = {
+    "xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
+    "xterm.css": "@xterm/xterm/css/xterm.css",
+    "addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
+    "LICENSE": "@xterm/xterm/LICENSE",
+}
+ELEMENT = ("element.js", "element_worker.js")
+
+
+def build(out: Path = BUILD / "site") -> Path:
+    """Write the site; unchanged big files are left as they are. Raises BuildError, LayerError."""
+    out.mkdir(parents=True, exist_ok=True)
+    runtime = out / "tidemark"
+    for path in sorted(SITE.iterdir()):
+        if path.is_file():
+            _copy(path, out / path.name)
+    for name in ELEMENT:
+        _copy(ROOT / "js_shim" / name, runtime / name)
+    for name, source in XTERM.items():
+        _copy(npm_modules() / source, runtime / "xterm" / name)
+    for name in pyodide_files.CORE:
+        _copy(pyodide_files.pyodide_dir() / name, runtime / "pyodide" / name)
+    wheel = pyodide_files.wheel()
+    for old in runtime.glob("*.whl"):
+        if old.name != wheel.name:
+            old.unlink()
+    _copy(wheel, runtime / wheel.name)
+    _compress(pyodide_files.snapshot(), runtime / "pyodide-snapshot.bin.gz")
+    files = {"wheel": wheel.name, "snapshot": "pyodide-snapshot.bin.gz"}
+    (runtime / "files.json").write_text(json.dumps(files) + "\n")
+    for name, spec in LAYERS.items():
+        _layer(spec, out / "layers" / name)
+    lines = "".join(f"  {k}: {v}\n" for k, v in HEADERS.items() if k.startswith("Cross-Origin"))
+    (out / "_headers").write_text(f"/*\n{lines}")
+    (out / ".nojekyll").touch()
+    return out
+
+
+def _layer(spec: str, target: Path) -> None:
+    """The compressed layer and a text of what is in it, made again only when the layer changed."""
+    source = layer_build.layer_file(spec, layer_build.Options(slim=True))
+    packed = target.with_suffix(".tdl.gz")
+    stamp = target.with_suffix(".stamp")
+    if packed.exists() and stamp.exists() and stamp.read_text() == source.name:
+        return
+    with step(f"layer {target.name}"):
+        layer = layer_build.build_layer(str(source), packed)
+    rows = [f"{p['name']} {p['version']} ({p['architecture']}): {', '.join(p['licences'])}\n" for p in layer.packages()]
+    target.with_suffix(".packages.txt").write_text("".join(rows))
+    stamp.write_text(source.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    s = source.stat()
+    if target.exists() and target.stat().st_size == s.st_size and target.stat().st_mtime_ns >= s.st_mtime_ns:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _compress(source: Path, target: Path) -> None:
+    if target.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns:
+        return
+    with step(f"compressing {source.name}"), target.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as f:
+        f.write(source.read_bytes())

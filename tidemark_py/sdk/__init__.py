@@ -1,0 +1,1 @@
+"""What people import beyond the runtime: terminal (later: providers, network policy)."""
