@@ -170,12 +170,15 @@ i64 inode_read_kernel(struct inode *ino, u64 pos, void *dst, u32 bytes);
 struct poll_table { /* collects wait entries; ipc/poll.c owns the storage */
   void (*add)(struct poll_table *pt, struct wait_queue *q);
   u64 deadline_ns; /* look again at this time (CLOCK_MONOTONIC): timerfd */
+  bool timed;      /* something here becomes ready by time alone, now or later */
 };
 static inline void poll_wait(struct poll_table *pt, struct wait_queue *q) {
   if (pt) pt->add(pt, q);
 }
 static inline void poll_deadline(struct poll_table *pt, u64 ns) {
-  if (pt && ns < pt->deadline_ns) pt->deadline_ns = ns;
+  if (!pt) return;
+  pt->timed = true;
+  if (ns < pt->deadline_ns) pt->deadline_ns = ns;
 }
 
 /* ---- fd tables ---- */
@@ -200,6 +203,7 @@ struct ofd *fd_get(struct fd_table *t, int fd); /* borrowed, or NULL (-EBADF) */
 int fd_install(struct fd_table *t, struct ofd *f, int lowest, u32 limit, bool cloexec); /* takes the reference on success */
 int fd_replace(struct fd_table *t, int fd, struct ofd *f, u32 limit, bool cloexec);     /* dup2: closes what was there */
 int fd_close(struct fd_table *t, int fd);
+bool fd_has_room(const struct fd_table *t, u32 limit); /* would fd_install find a number below limit? */
 
 /* ---- path walk ---- */
 struct fs_context { /* shared by threads (CLONE_FS) */
@@ -237,6 +241,10 @@ int path_walk(const struct fs_context *fs, const struct credentials *cred, struc
               const char *path, u32 flags, struct walk *w);
 void walk_free(struct walk *w); /* drops references; NULL is fine */
 struct walk *walk_new(void);
+/* pool of path buffers (PATH_BYTES each): walks are short, so a few are kept */
+#define PATH_BYTES 4096u /* with the NUL */
+char *path_buffer(void); /* NULL: no memory */
+void path_buffer_free(char *p);
 int inode_permission(const struct inode *ino, const struct credentials *cred, u32 mask); /* 4 r, 2 w, 1 x: 0 or -EACCES */
 /* open(2) whole: O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE; new description in *out */
 int file_open(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
@@ -264,6 +272,7 @@ int file_truncate(struct inode *ino, u64 bytes); /* regular files: -EISDIR, -EIN
 int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode);
 int inode_chown(struct inode *ino, const struct credentials *cred, u32 uid, u32 gid);
 int inode_set_times(struct inode *ino, const struct credentials *cred, const struct timespec64 *times);
+void inode_drop_privileges(struct inode *ino); /* set-user-id and set-group-id go: a write or chown by somebody */
 bool credentials_in_group(const struct credentials *cred, u32 gid);
 /* Absolute path of a directory as seen from fs->root, into buf: its length, -ENOENT when removed, -ERANGE. */
 i64 path_of_cwd(const struct fs_context *fs, char *buf, u32 bytes);

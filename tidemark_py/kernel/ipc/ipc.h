@@ -26,4 +26,7 @@ int epoll_control(struct ofd *ep, int op, int fd, struct ofd *target, u32 events
 i64 epoll_wait_events(struct ofd *ep, uaddr_t events, int max, u64 deadline_ns);
 int eventfd_new(u64 initial, u32 flags, struct ofd **out);
 int timerfd_new(int clock, u32 flags, struct ofd **out);
+/* deadline 0: off; absolute CLOCK_MONOTONIC. get: what is left until the next expiry, 0 when off. -EINVAL: no timerfd. */
+int timerfd_set(struct ofd *f, u64 deadline_ns, u64 interval_ns);
+int timerfd_get(struct ofd *f, u64 *left_ns, u64 *interval_ns, int *clock);
 #endif

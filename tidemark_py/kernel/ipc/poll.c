@@ -19,13 +19,14 @@ static void poll_set_add(struct poll_table *pt, struct wait_queue *q) {
     s->last->next = c, s->last = c;
   }
   struct wait_entry *e = &c->entries[c->used++];
-  *e = (struct wait_entry){.thread = s->thread, .wake = s->wake, .events = s->events, .data = s->data};
+  *e = (struct wait_entry){.thread = s->thread, .wake = s->wake, .events = s->events, .data = s->data,
+                            .exclusive = s->exclusive};
   wait_add(q, e);
 }
 
 void poll_set_init(struct poll_set *s) {
   s->table = (struct poll_table){.add = poll_set_add, .deadline_ns = WAIT_FOREVER};
-  s->events = 0, s->thread = NULL, s->wake = NULL, s->data = NULL, s->error = 0;
+  s->events = 0, s->thread = NULL, s->wake = NULL, s->data = NULL, s->exclusive = false, s->error = 0;
   s->first.next = NULL, s->first.used = 0, s->last = &s->first;
 }
 
@@ -39,6 +40,9 @@ void poll_set_clear(struct poll_set *s) {
 }
 
 static void poll_add_nothing(UNUSED struct poll_table *pt, UNUSED struct wait_queue *q) {}
+void poll_table_deadlines(struct poll_table *pt) {
+  *pt = (struct poll_table){.add = poll_add_nothing, .deadline_ns = WAIT_FOREVER};
+}
 
 u32 poll_ofd(struct ofd *f, u32 events, struct poll_table *pt) {
   u32 ready = f->ops->poll ? f->ops->poll(f, pt) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
@@ -76,7 +80,7 @@ i64 poll_fds(struct fd_table *t, struct poll_fd *fds, u32 count, u64 deadline_ns
   while (!r && deadline_ns) {
     if ((r = s.error)) break;
     int woken = wait_park(MIN(deadline_ns, s.table.deadline_ns));
-    s.table = (struct poll_table){.add = poll_add_nothing, .deadline_ns = WAIT_FOREVER};
+    poll_table_deadlines(&s.table);
     u32 ready = 0;
     for (u32 i = 0; i < count; i++) {
       if (fds[i].fd < 0) continue;
