@@ -35,8 +35,8 @@ void task_kill_other_threads(void) {
   struct thread *self = current;
   struct process *p = self->process;
   if (p->thread_count > 1) kill_threads(p, self);
-  while (p->thread_count > 1 && !self->killed) wait_park_killable(WAIT_FOREVER);
-  if (!self->killed) thread_become_leader(self);
+  while (p->thread_count > 1) thread_sleep(self);
+  thread_become_leader(self);
 }
 
 /* ---- ending ---- */

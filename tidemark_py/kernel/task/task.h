@@ -45,7 +45,14 @@ struct signal_actions {
 enum process_state { PROCESS_FREE, PROCESS_RUNNING, PROCESS_STOPPED, PROCESS_ZOMBIE };
 
 struct itimer {
-  u64 deadline_ns, interval_ns; /* 0 = off */
+  u64 deadline_ns, interval_ns; /* 0 = off; CLOCK_MONOTONIC, or processor time for ITIMER_VIRTUAL and ITIMER_PROF */
+};
+struct posix_timer { /* timer_create(2) */
+  struct list link;
+  i32 id, clock, signo, notify, tid, overrun, overrun_last;
+  u64 value;
+  struct itimer timer;
+  bool queued; /* its signal is pending: expiries count as overruns */
 };
 
 struct process {
@@ -73,6 +80,10 @@ struct process {
   struct thread *vfork_waiter; /* parent thread on hold until we exec or exit */
   struct rlimit64 { u64 cur, max; } limits[16];
   struct itimer real_timer; /* ITIMER_REAL / alarm */
+  struct itimer virtual_timer, prof_timer;
+  struct list posix_timers;
+  i32 next_timer_id;
+  u32 timers_armed; /* atomic: non-zero while any timer runs, read by the run loop without the lock */
   char name[16];        /* comm */
   char *exe_path;
   struct inode *exe;
@@ -85,6 +96,11 @@ struct process {
   i32 parent_death_signal;
   bool subreaper;
   u32 memory_slot;      /* counted against the cap of guest memories */
+  bool group_exit;      /* exit_status is decided (exit_group or a fatal signal) */
+  bool adopted;         /* an orphan of init: reaped as it ends */
+  i32 stop_code_pending; /* wait status of a stop or continue not yet waited for */
+  u32 securebits, timer_slack_ns;
+  u32 page_faults;
 };
 
 struct thread {
@@ -101,6 +117,7 @@ struct thread {
   bool may_park;        /* false for attached roles on an event loop */
   bool in_syscall;
   sigset_bits blocked, saved_blocked; /* saved: sigsuspend, ppoll, pselect */
+  sigset_bits real_blocked; /* sigtimedwait: what was blocked before it unblocked what it waits for */
   bool restore_blocked;
   struct signal_pending pending;
   u64 sigaltstack_sp, sigaltstack_bytes;
@@ -114,11 +131,95 @@ struct thread {
   struct fork_transfer *fork; /* pages on their way to a child (parent and child both point here) */
   struct thread *vfork_parent; /* runs on this worker on the parent's memory until exec or exit */
   char name[16];
+  u32 generation_taken; /* the generation its worker named */
+  u32 instance;         /* of its worker, ~0 before one has it */
+  bool host;            /* an attached role: never signalled, never killed */
+  bool running;         /* a worker has it */
+  i32 restart_code;     /* ERESTART* of the call that was interrupted, 0 none */
+  u64 restart_args[6];
+  u64 start_ns, parked_ns, park_start_ns; /* processor time = now - start - parked */
+  struct list wait_entries; /* wait_entry.thread_link: dropped when its worker dies */
+  struct fs_context *host_fs; /* tk_root_use: what process->fs is while this host thread is in a call */
+  i32 exit_code;
+  u32 free_next;        /* free list of slots: the longest free comes first */
 };
 
 extern struct process processes[MAX_PROCESSES];
 extern struct thread threads[MAX_THREADS];
 extern _Thread_local struct thread *current; /* NULL in an instance between threads */
+
+extern struct thread_record thread_records[MAX_THREADS];
+extern struct event_record event_ring[EVENT_RING_RECORDS];
+
+/* ---- for host/exports.c; lock held unless said ---- */
+int task_boot(u32 memories_cap, u32 guest_max_wasm_pages); /* slots, init = pid 1, files, ttys, /proc: 0 or -errno */
+i32 host_thread_attach(i32 pid, bool may_park); /* `current` of this instance: slot or -errno; pid 0: a new process */
+void host_thread_detach(void);
+int host_thread_use_root(u32 root);
+i64 task_spawn(const u8 *request, u32 bytes);   /* spawn_request in kernel memory; pid or -errno */
+i32 task_resume(u32 slot, u32 generation, i32 result);
+u32 task_run(u32 slot, u32 generation);         /* takes the lock itself: the run loop */
+i32 task_worker_died(u32 slot, u32 instance);
+
+/* ---- inside task/ ---- */
+struct process *process_new(struct process *parent); /* slot with a pid, no threads; NULL when full */
+void process_discard(struct process *p);        /* a child that never ran: without trace */
+struct thread *thread_new(struct process *p, i32 tid); /* tid 0: a fresh one; NULL when full */
+void thread_discard(struct thread *t);          /* unlink and free the slot */
+i32 pid_alloc(void);
+void pid_get(i32 pid);                          /* one more user of the number (group, session) */
+void pid_put(i32 pid);
+void process_set_group(struct process *p, i32 pgid);
+void process_set_session(struct process *p, i32 sid);
+void process_reap(struct process *zombie);
+void process_kill(struct process *p, i32 wait_status); /* all its threads die on leaving the kernel */
+bool process_take_memory(struct process *p);    /* a guest memory slot: false at the cap */
+void process_drop_memory(struct process *p);
+u64 process_cpu_ns(const struct process *p);    /* user time: wall time not parked */
+u64 thread_cpu_ns(const struct thread *t);
+void thread_count_instructions(struct thread *t); /* own memory: register block -> record */
+void task_kill_other_threads(void);             /* execve: returns when the caller is the only thread, as the leader */
+void thread_sleep(struct thread *t);            /* one sleep on its cell, whatever is pending; the lock is dropped */
+void task_wait_handover(struct thread *t);      /* sleeps until task_resume */
+/* vfork child has exec'd or died on this worker: go on as its parent */
+void vfork_switch_back(struct thread *parent);
+int fork_import(struct thread *t);              /* START_FORK in the child's worker: 0 or -errno */
+bool thread_exit(void);                         /* the calling thread ends for good; own memory. true: `current` is its
+                                                   vfork parent now; false: NULL, the worker is free */
+int exec_start(void);                           /* current->exec is prepared: run it in place or in a fresh worker.
+                                                   -ENORESULT, or -errno with the image freed */
+int task_hand_over(struct thread *child, struct thread *waiter, u32 start_kind);
+void thread_become_leader(struct thread *t);
+void process_release_resources(struct process *p);
+void host_thread_lost(struct thread *t);
+void process_child_event(struct process *p, i32 code, i32 status); /* stop, continue: SIGCHLD and wait4 */
+void session_leader_exit(struct process *p);
+void session_check_orphaned(struct process *gone); /* groups that lose their last tie through p: SIGHUP, SIGCONT */
+bool group_is_orphaned(i32 pgid, const struct process *without);
+void task_session_boot(void);                   /* installs tty_task_ops */
+void host_fs_swap(struct thread *t);            /* enter or leave a host thread's own root */
+/* Deliver what is pending: may park while stopped, changes the register block. false: the thread must exit. */
+bool signal_deliver(void);
+void signal_force(struct thread *t, i32 signo, i32 code, u64 addr); /* a fault: cannot be blocked or ignored */
+void signal_pending_init(struct signal_pending *p);
+void signal_pending_clear(struct signal_pending *p);
+i32 signal_dequeue(struct thread *t, sigset_bits mask, struct signal_info *info); /* 0 none */
+struct signal_actions *signal_actions_copy(const struct signal_actions *from);
+void signal_actions_put(struct signal_actions *a);
+void signal_exec_reset(struct process *p);      /* handlers to default, alternate stack off */
+int signal_setup_frame(struct thread *t, i32 signo, const struct signal_info *info, const struct signal_action *act);
+int signal_return(struct thread *t);            /* rt_sigreturn: 0 or -EFAULT */
+void signal_info_to_guest(const struct signal_info *info, struct guest_siginfo *out);
+void signal_info_from_guest(const struct guest_siginfo *in, struct signal_info *out);
+void signal_info_user(struct signal_info *info, i32 signo, i32 code); /* SI_USER, SI_TKILL of the current process */
+void signal_altstack_get(const struct thread *t, u64 sp, struct guest_stack_t *out);
+int signal_altstack_set(struct thread *t, u64 sp, const struct guest_stack_t *in); /* 0, -EPERM, -EINVAL, -ENOMEM */
+/* may the current process signal p? 0 or -EPERM */
+int signal_permission(const struct process *p, i32 signo);
+void thread_poll(struct thread *t);             /* make it come back from cpu_run or its park */
+
+/* A handler that has set the registers itself, or changed `current`: the dispatcher writes nothing. */
+#define ENORESULT 600
 
 /* ---- lookups; lock held ---- */
 struct process *process_find(i32 pid); /* running, stopped or zombie */
@@ -152,6 +253,10 @@ void signal_set_blocked(struct thread *t, sigset_bits mask);
 void signal_flush_ignored(struct process *p, i32 signo);
 
 /* ---- time ---- */
+#define NS_PER_S 1000000000ull
+u64 time_clock_ns(i32 clock, int *error);      /* any clockid of clock_gettime; *error -EINVAL */
+void time_timers_changed(struct process *p);   /* recompute timers_armed */
+void posix_timers_free(struct process *p);
 u64 time_monotonic_ns(void);
 u64 time_realtime_ns(void);
 /* earliest deadline at which the process must be looked at (ITIMER_REAL): WAIT_FOREVER when none */

@@ -16,6 +16,7 @@ struct wait_entry {
   u32 events;             /* interest (POLL*), 0 = any */
   bool queued, fired, exclusive;
   void *data;
+  struct list thread_link; /* among the thread's entries while queued: a worker that dies leaves none behind */
 };
 #define WAIT_FOREVER (~0ull)
 
@@ -32,5 +33,12 @@ int wait_park(u64 deadline_ns);
 int wait_park_killable(u64 deadline_ns);
 /* one queue, one wake-up: add, park, remove */
 int wait_on(struct wait_queue *q, u64 deadline_ns);
-void thread_wake(struct thread *t); /* signal a thread's cell */
+void thread_wake(struct thread *t); /* signal a thread's cell; lock held */
+struct list *thread_wait_entries(struct thread *t); /* given by task/ */
+
+/* ---- futex(2), wait/futex.c: lock held, own memory ---- */
+i64 futex_wait(u64 addr, u32 value, u32 bitset, bool is_private, u64 deadline_ns); /* 0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS */
+i64 futex_wake(u64 addr, u32 count, u32 bitset, bool is_private);
+i64 futex_requeue(u64 from, u64 to, u32 wake, u32 move, const u32 *expected, bool is_private);
+i64 futex_wake_op(u64 first, u64 second, u32 wake_first, u32 wake_second, u32 op, bool is_private);
 #endif

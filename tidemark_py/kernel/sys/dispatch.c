@@ -1,0 +1,89 @@
+/* dispatch: one system call, from registers to result. The table (gen/syscalls.c) says which handler, whether it wants
+ * the lock, and how its arguments look in a trace.
+ *
+ * Only here is a0 written. Results of -ERESTART* never reach the guest: they are kept in the thread until the signal
+ * that caused them is delivered (task/signal.c). Called by the run loop without the lock, and by attached roles. */
+#include "sys.h"
+
+bool sys_trace;
+
+/* One line per program and number; a ring is enough to keep a loop from flooding the log. */
+static void unknown_call(u64 nr) {
+  static struct {
+    char name[16];
+    u64 nr;
+  } seen[64];
+  static u32 at;
+  const char *program = current->process->name;
+  counters.unknown_syscalls++;
+  event_post(EVENT_UNKNOWN_SYSCALL, current->process->pid, current->tid, (i64)nr, 0);
+  for (u32 i = 0; i < ARRAY_LEN(seen); i++)
+    if (seen[i].nr == nr && seen[i].name[0] && !strcmp(seen[i].name, program)) return;
+  memcpy(seen[at % ARRAY_LEN(seen)].name, program, sizeof seen[0].name);
+  seen[at++ % ARRAY_LEN(seen)].nr = nr;
+  const char *name = nr < SYSCALL_TABLE_ROWS && syscall_table[nr].name ? syscall_table[nr].name : "?";
+  klog("%s[%d]: system call %llu (%s) is not implemented: ENOSYS", program, current->process->pid,
+       (unsigned long long)nr, name);
+}
+
+/* Programs probe for these at every start and do without: not worth a line. */
+static bool quietly_missing(u64 nr) { return nr == SYS_rseq || nr == SYS_io_uring_setup; }
+
+static i64 call_locked(const struct syscall_row *row, u64 nr, const u64 args[6]) {
+  kernel_lock();
+  struct thread *t = current;
+  i64 r = row->call ? row->call(args) : -ENOSYS;
+  if (!row->call && !quietly_missing(nr)) unknown_call(nr);
+  if (UNLIKELY(t->exec) && current == t && r == 0) r = exec_start();
+  if (UNLIKELY(sys_trace)) {
+    struct thread *now = current;
+    current = t;
+    if (t->process) trace_call(nr, args, r);
+    current = now;
+  }
+  kernel_unlock();
+  return r;
+}
+
+static const struct syscall_row no_row = {.name = NULL, .flags = SYSCALL_LOCK};
+static const struct syscall_row *row_of(u64 nr) { return LIKELY(nr < SYSCALL_TABLE_ROWS) ? &syscall_table[nr] : &no_row; }
+
+u32 sys_dispatch(void) {
+  struct thread *t = current;
+  u32 block = t->regblock;
+  u64 nr = cpu_x(block, 17);
+  for (u32 i = 0; i < 6; i++) t->syscall_args[i] = cpu_x(block, 10 + i);
+  t->syscall_nr = nr;
+  t->syscall_pc = cpu_pc(block);
+  t->record->syscall = (u32)nr;
+  const struct syscall_row *row = row_of(nr);
+  i64 r = LIKELY(row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace) ? row->call(t->syscall_args)
+                                                                          : call_locked(row, nr, t->syscall_args);
+  if (UNLIKELY(r == -ENORESULT || current != t)) return STATUS_CONTINUE;
+  if (UNLIKELY(r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK)) {
+    t->restart_code = (i32)-r;
+    r = -EINTR;
+    __atomic_store_n(&t->poll, 1, __ATOMIC_SEQ_CST);
+  }
+  cpu_set_x(block, 10, (u64)r);
+  cpu_set_pc(block, t->syscall_pc + 4);
+  return STATUS_CONTINUE;
+}
+
+i64 sys_call_host(u64 nr, const u64 args[6]) {
+  struct thread *t = current;
+  const struct syscall_row *row = row_of(nr);
+  if (!row->call) return -ENOSYS;
+  if (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_rt_sigreturn) return -EPERM;
+  if (!(row->flags & SYSCALL_LOCK)) return row->call(args);
+  kernel_lock();
+  t->in_syscall = true;
+  bool own_root = t->host_fs != NULL;
+  if (own_root) host_fs_swap(t);
+  i64 r = row->call(args);
+  if (own_root) host_fs_swap(t);
+  t->in_syscall = false;
+  if (UNLIKELY(sys_trace)) trace_call(nr, args, r);
+  kernel_unlock();
+  return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK ? -EINTR : r;
+}

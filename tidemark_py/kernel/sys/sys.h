@@ -1,0 +1,13 @@
+/* sys: the dispatcher's own switches. The handlers are declared by gen/syscalls.h. */
+#ifndef TIDEMARK_SYS_SYS_H
+#define TIDEMARK_SYS_SYS_H
+#include "../gen/syscalls.h"
+#include "../task/exec.h"
+
+extern bool sys_trace; /* print every call as strace(1) does */
+void trace_call(u64 nr, const u64 args[6], i64 result); /* lock held */
+
+/* what several families need; lock held */
+void rusage_of(struct guest_rusage *out, u64 user_ns, u32 faults);
+struct process *process_of(i32 pid); /* 0: the caller; NULL: none */
+#endif

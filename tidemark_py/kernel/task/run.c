@@ -1,0 +1,128 @@
+/* run: what a worker does with a thread from hand-over to end: start it, run guest code, serve its calls, deliver its
+ * signals, end it. Called by host/exports.c (tk_run) in the worker that got the thread.
+ *
+ * The lock is held only where something is to do: an ecall takes it if its row says so, a thread with nothing pending
+ * goes back to the guest without it. `current` may change on the way: a vfork child runs here until it execs or exits. */
+#include "exec.h"
+#include "fork.h"
+
+#define BUDGET_INSTRUCTIONS 200000
+#define CALLS_PER_TIMER_LOOK 64u
+
+static void set_word(struct thread *t, u32 word) { __atomic_store_n(&t->record->word, word, __ATOMIC_RELEASE); }
+
+static void start_exec(struct thread *t) {
+  struct exec_image *image = t->exec;
+  t->exec = NULL;
+  if (!t->killed) {
+    mm_current = NULL;
+    exec_commit(image);
+    return;
+  }
+  exec_image_free(image);
+  /* never in this worker's memory: shared with a vfork parent at most */
+  if (t->process->mm) mm_put(t->process->mm);
+  t->process->mm = NULL, mm_current = NULL;
+}
+
+/* false: the child never was; its parent's clone fails instead. */
+static bool start_fork(struct thread *t) {
+  struct process *p = t->process;
+  bool parent_waits = t->fork && t->fork->parent;
+  int r = t->fork ? fork_import(t) : -EAGAIN;
+  if (!r) return true;
+  if (!parent_waits) {
+    process_kill(p, SIGKILL);
+    return true;
+  }
+  event_post(EVENT_EXIT, p->pid, t->tid, SIGKILL, 0);
+  if (p->mm) mm_reset_guest(p->mm);
+  process_discard(p);
+  current = NULL, mm_current = NULL;
+  return false;
+}
+
+/* 0: run it; else the status to return. */
+static u32 start(u32 slot, u32 generation) {
+  struct thread *t = slot < MAX_THREADS ? &threads[slot] : NULL;
+  if (!t || !t->process || t->record->word != THREAD_NEW || t->record->generation != generation) {
+    counters.stale_messages++;
+    return STATUS_STALE;
+  }
+  kassert(!current);
+  t->instance = instance_id, t->running = true;
+  current = t;
+  mm_current = t->process->mm;
+  set_word(t, THREAD_KERNEL);
+  t->start_ns = time_monotonic_ns();
+  switch (t->record->start_kind) {
+  case START_EXEC: start_exec(t); break;
+  case START_FORK:
+    if (!start_fork(t)) return STATUS_ERROR;
+    break;
+  default: break;
+  }
+  return 0;
+}
+
+/* Lock held. What is to be done before the guest goes on; false: the thread is gone. */
+static bool leave_kernel(void) {
+  for (;;) {
+    struct thread *t = current;
+    if (t->exec && !t->killed) {
+      struct exec_image *image = t->exec;
+      t->exec = NULL, t->restart_code = 0;
+      exec_commit(image);
+    }
+    if (signal_deliver()) return true;
+    t->record->status = STATUS_EXITED;
+    if (!thread_exit()) return false;
+  }
+}
+
+static void fault(struct thread *t) {
+  i32 signo = t->fault.si_signo;
+  if (signo <= 0) { /* no memory left to bring the page in */
+    klog("%s[%d]: out of memory at 0x%llx", t->process->name, t->process->pid, (unsigned long long)t->fault.addr);
+    process_kill(t->process, SIGKILL);
+    return;
+  }
+  signal_force(t, signo, t->fault.si_code, t->fault.addr);
+}
+
+u32 task_run(u32 slot, u32 generation) {
+  kernel_lock();
+  u32 status = start(slot, generation);
+  bool going = !status && leave_kernel();
+  kernel_unlock();
+  if (status) return status;
+  for (u32 calls = 0; going;) {
+    struct thread *t = current;
+    set_word(t, THREAD_USER);
+    enum cpu_exit why = cpu_run(mm_current, t->regblock, BUDGET_INSTRUCTIONS, &t->poll, &t->fault);
+    set_word(t, THREAD_KERNEL);
+    bool look = false;
+    if (LIKELY(why == CPU_ECALL)) {
+      sys_dispatch();
+      t = current;
+      look = ++calls % CALLS_PER_TIMER_LOOK == 0;
+    } else if (why == CPU_BUDGET) {
+      thread_count_instructions(t);
+      look = true;
+    } else {
+      kernel_lock();
+      if (why == CPU_FAULT) fault(t);
+      else if (why == CPU_ILLEGAL) signal_force(t, SIGILL, ILL_ILLOPC, cpu_pc(t->regblock));
+      else signal_force(t, SIGTRAP, TRAP_BRKPT, cpu_pc(t->regblock));
+      kernel_unlock();
+    }
+    look = look && __atomic_load_n(&t->process->timers_armed, __ATOMIC_RELAXED);
+    if (UNLIKELY(look || __atomic_load_n(&t->poll, __ATOMIC_ACQUIRE))) {
+      kernel_lock();
+      if (look) process_run_timers(t->process);
+      going = leave_kernel();
+      kernel_unlock();
+    }
+  }
+  return STATUS_EXITED;
+}
