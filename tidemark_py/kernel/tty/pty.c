@@ -6,6 +6,7 @@
  * Missing: BREAK, modem lines; a slave opened after vhangup(2) revives older descriptions of it. */
 #include "tty_core.h"
 
+const struct tty_task_ops *tty_task_ops;
 static struct tty *ptys[MAX_PTYS];
 
 static const struct guest_termios2 initial_termios = {
@@ -111,15 +112,9 @@ void tty_hang_up(struct tty *t) {
   wait_wake(&t->slave_read, 0), wait_wake(&t->slave_write, 0), wait_wake(&t->master_wait, 0);
 }
 
-/* The leader died: Linux hangs no pty up, it tells the foreground group and frees the terminal for another session. */
+/* The leader died: Linux hangs no pty up, task/ tells the foreground group, and another session may have the terminal. */
 void tty_session_exit(struct tty *t, i32 sid) {
-  if (t->session != sid) return;
-  i32 foreground = t->foreground;
-  t->session = t->foreground = 0;
-  if (foreground > 0) {
-    tty_task_ops->signal_group(foreground, SIGHUP);
-    tty_task_ops->signal_group(foreground, SIGCONT);
-  }
+  if (t->session == sid) t->session = t->foreground = 0;
 }
 
 /* ---- master ---- */
