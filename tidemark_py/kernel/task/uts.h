@@ -4,7 +4,7 @@
 
 #define UTS_SYSNAME "Linux"
 #define UTS_RELEASE "6.12.0-tidemark"
-#define UTS_VERSION "#1 SMP PREEMPT"
+#define UTS_VERSION "#1 SMP tidemark"
 #define UTS_MACHINE "riscv64"
 extern char uts_nodename[65], uts_domainname[65];
 #endif
