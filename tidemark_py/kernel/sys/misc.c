@@ -1,17 +1,15 @@
 /* sys/misc: what the machine says of itself, and scheduling that has no effect: uname(2), sysinfo(2), getrandom(2),
  * sched_setscheduler(2) and family, getpriority(2), getcpu(2), riscv_hwprobe(2). */
+#include "../task/uts.h"
 #include "sys.h"
 
 #define PROCESSORS 2u /* what sched_getaffinity shows; /proc/cpuinfo agrees (procfs) */
 #define MEMORY_TOTAL_BYTES (2ull << 30)
 
-static char host_name[65] = "tidemark", domain_name[65] = "(none)";
-
 i64 sys_uname(uaddr_t buf) {
-  struct guest_utsname u = {.sysname = "Linux", .release = "6.12.0-tidemark", .version = "#1 SMP tidemark",
-                            .machine = "riscv64"};
-  memcpy(u.nodename, host_name, sizeof host_name);
-  memcpy(u.domainname, domain_name, sizeof domain_name);
+  struct guest_utsname u = {.sysname = UTS_SYSNAME, .release = UTS_RELEASE, .version = UTS_VERSION, .machine = UTS_MACHINE};
+  memcpy(u.nodename, uts_nodename, sizeof uts_nodename);
+  memcpy(u.domainname, uts_domainname, sizeof uts_domainname);
   return COPY_OUT(buf, u);
 }
 static i64 name_set(char *name, uaddr_t from, i32 len) {
@@ -22,8 +20,8 @@ static i64 name_set(char *name, uaddr_t from, i32 len) {
   memcpy(name, next, sizeof next);
   return 0;
 }
-i64 sys_sethostname(uaddr_t name, i32 len) { return name_set(host_name, name, len); }
-i64 sys_setdomainname(uaddr_t name, i32 len) { return name_set(domain_name, name, len); }
+i64 sys_sethostname(uaddr_t name, i32 len) { return name_set(uts_nodename, name, len); }
+i64 sys_setdomainname(uaddr_t name, i32 len) { return name_set(uts_domainname, name, len); }
 
 i64 sys_sysinfo(uaddr_t info) {
   u64 used = kheap_used_bytes();
