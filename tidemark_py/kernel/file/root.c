@@ -75,6 +75,7 @@ static int populate(struct memfs *fs) {
   struct inode *root = fs->sb.root;
   int r = ensure_directory(root, "dev", 0755);
   if (!r) r = ensure_directory(root, "proc", 0555);
+  if (!r) r = ensure_directory(root, "sys", 0555);
   if (!r) r = mount_new(root, "/dev", devfs_new());
   if (!r) r = mount_new(root, "/dev/shm", shm_new());
   for (u32 i = 0; !r && i < new_root_count; i++) r = new_root_fns[i](root);
