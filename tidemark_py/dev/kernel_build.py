@@ -62,6 +62,7 @@ SANITIZE = {
     "thread": ("-fsanitize=thread",),
 }
 SUFFIX = {"none": "", "address": "-asan", "thread": "-tsan"}
+UNDEFINED = re.compile(r"undefined (?:symbol: |reference to [`'])(\w+)")
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 
 
@@ -76,7 +77,13 @@ class Compiler:
     def link(self, objects: list[Path], out: Path, flags: tuple[str, ...]) -> None:
         """Link to `out`; the linker's own text is the error."""
         out.parent.mkdir(parents=True, exist_ok=True)
-        run([*self.command, *self.flags, *flags, *objects, "-o", out], f"linking {out.name}", env=zig_env())
+        try:
+            run([*self.command, *self.flags, *flags, *objects, "-o", out], f"linking {out.name}", env=zig_env())
+        except BuildError as error:
+            missing = sorted(set(UNDEFINED.findall(str(error))))
+            if not missing:
+                raise
+            raise BuildError(f"linking {out.name}: nothing defines {', '.join(missing)}") from None
 
 
 @cache
