@@ -44,11 +44,11 @@ def task(arguments: Arguments | None = None) -> Callable[[Task], Task]:
 # ---- tools, kernel, wheel ----
 
 
-def prepare() -> None:
-    """What every task needs first: the pinned tools."""
+def prepare(*, browser: bool = False) -> None:
+    """What every task needs first: the pinned tools, and Chromium for the tasks that open pages."""
     from tidemark_py.dev import tools_setup
 
-    tools_setup.setup()
+    tools_setup.setup(browser=browser)
 
 
 @task()
@@ -133,7 +133,7 @@ def test(a: argparse.Namespace) -> int:
     """Build what the tests need and run them."""
     from tidemark_py.dev import check as checks
 
-    prepare()
+    prepare(browser=True)
     return checks.test(everything=a.all, arguments=a.pytest)
 
 
@@ -144,7 +144,7 @@ def programs() -> None:
     """What running guests needs: tools, kernel.wasm, wheel, Pyodide's memory snapshot."""
     from tidemark_py.dev import kernel_build, pyodide_files, wheel_build
 
-    prepare()
+    prepare(browser=True)
     kernel_build.build_wasm()
     wheel_build.build()
     pyodide_files.snapshot()

@@ -37,9 +37,8 @@ NODE_VERSION = "24.21.0"
 # Pure-Python wheels served beside Pyodide: installing our wheel in the browser, and pytest-pyodide's run_in_pyodide.
 PYODIDE_WHEELS = ("micropip==0.11.1",)
 # program -> Debian packages that bring it
+BROWSER = {"chromium": ("chromium",), "chromedriver": ("chromium-driver",)}
 MACHINE = {
-    "chromium": ("chromium",),
-    "chromedriver": ("chromium-driver",),
     "gcc": ("gcc", "libc6-dev"),
     "node": ("nodejs",),
     "npm": ("npm",),
@@ -124,16 +123,19 @@ def _apt(packages: list[str], why: str) -> None:
             run(command.split(), "apt-get install", env=env)
 
 
-def _machine() -> None:
-    missing = sorted({p for tool, packages in MACHINE.items() if not shutil.which(tool) for p in packages})
+def _machine(browser: bool) -> None:
+    wanted = {**MACHINE, **(BROWSER if browser else {})}
+    missing = sorted({p for tool, packages in wanted.items() if not shutil.which(tool) for p in packages})
     if missing:
         _apt(missing, f"missing on this machine: {', '.join(missing)}")
 
 
-def setup() -> None:
-    """Make every tool ready; a second call takes well under a second. Raises BuildError naming what to install."""
+def setup(*, browser: bool = True) -> None:
+    """Make every tool ready, Chromium only when `browser`; a second call takes well under a second.
+
+    Raises BuildError naming what to install."""
     CACHE.mkdir(exist_ok=True)
-    _machine()
+    _machine(browser)
     _venv_tools()
     _npm_tools()
     _wheels()
