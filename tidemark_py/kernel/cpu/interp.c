@@ -34,7 +34,7 @@ void cpu_trace(const struct cpu_state *st, u64 pc, i32 count);
 #ifdef INTERP_TAIL
 typedef u32 handler(struct cpu_state *st, const u64 *ip, u64 s, i32 count);
 static handler *const handlers[SLOT_OPS];
-#define OP(name) static u32 do_##name(struct cpu_state *st, const u64 *ip, u64 s, i32 count)
+#define OP(name) static u32 do_##name(struct cpu_state *st, const u64 *ip, u64 s UNUSED, i32 count)
 #define DISPATCH()                                                                                                       \
   do {                                                                                                                   \
     TRACE();                                                                                                             \
@@ -189,9 +189,12 @@ static inline bool boxed(u64 v) { return v >> 32 == 0xffffffffu; }
     NEXT(2);                                                                                                             \
   }
 
+#define HIDE(v) __asm__("" : "+r"(v))
 static u64 mul_high(u64 a, u64 b) {
   u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
-  u64 mid = ah * bl + (al * bl >> 32), mid2 = al * bh + (u32)mid;
+  u64 mid = ah * bl + (al * bl >> 32);
+  HIDE(mid); /* or clang sees a 128-bit product and calls a library that is not there */
+  u64 mid2 = al * bh + (u32)mid;
   return ah * bh + (mid >> 32) + (mid2 >> 32);
 }
 static u64 mul_high_signed(u64 a, u64 b) { return mul_high(a, b) - ((i64)a < 0 ? b : 0) - ((i64)b < 0 ? a : 0); }

@@ -47,20 +47,20 @@ OP(LIU) {
 }
 ALU4(AUIPC, PC + (u64)IMM)
 ALU(MV, X1)
-OP(J_2) JUMP_NEAR();
-OP(J_4) JUMP_NEAR();
+OP(J_2) { JUMP_NEAR(); }
+OP(J_4) { JUMP_NEAR(); }
 OP(JAL) {
   RD = PC + 4;
   JUMP_NEAR();
 }
-OP(J_FAR) JUMP_FAR(PC + (u64)IMM);
+OP(J_FAR) { JUMP_FAR(PC + (u64)IMM); }
 OP(JAL_FAR) {
   u64 pc = PC;
   RD = pc + 4;
   JUMP_FAR(pc + (u64)IMM);
 }
-OP(JR_2) JUMP_FAR(X1 & ~1ull);
-OP(JR_4) JUMP_FAR((X1 + (u64)IMM) & ~1ull);
+OP(JR_2) { JUMP_FAR(X1 & ~1ull); }
+OP(JR_4) { JUMP_FAR((X1 + (u64)IMM) & ~1ull); }
 OP(JALR_2) {
   u64 target = X1 & ~1ull;
   RD = PC + 2;
