@@ -102,3 +102,10 @@ int fd_close(struct fd_table *t, int fd) {
   close_ofd(t, f);
   return 0;
 }
+
+bool fd_has_room(const struct fd_table *t, u32 limit) {
+  limit = MIN(limit, FD_LIMIT_HARD);
+  u32 fd = t->lowest_free_hint;
+  while (fd < t->capacity && t->entries[fd].ofd) fd++;
+  return fd < limit;
+}

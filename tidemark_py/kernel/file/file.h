@@ -330,6 +330,7 @@ void fs_on_new_root(int (*fn)(struct inode *root));
 void fs_each_mount(const struct inode *root, void (*fn)(void *arg, const struct superblock *sb), void *arg);
 /* mount(2) by type: who implements one registers it. make returns a fresh superblock or NULL (no memory). */
 void fs_type_register(const char *type, struct superblock *(*make)(void));
+void superblock_discard(struct superblock *sb); /* one that could not be mounted */
 struct superblock *fs_type_make(const char *type); /* NULL: *known false for an unknown type */
 bool fs_type_known(const char *type);
 /* opening a fifo is ipc's: it registers fifo_open here at boot (-ENXIO until then) */

@@ -3,7 +3,6 @@
 #define TIDEMARK_FILE_INODE_H
 #include "file.h"
 
-#define PATH_BYTES 4096u /* with the NUL */
 #define NAME_BYTES 255u
 #define FILE_MAX_BYTES 0x7fffffffffffffffull
 
@@ -12,12 +11,7 @@ void superblock_release(struct superblock *sb); /* frees a dying one without ino
 void inode_free(struct inode *ino);             /* the end of an inode and of its superblock's count */
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred);
 void inode_attributes_changed(struct inode *ino);
-void inode_drop_privileges(struct inode *ino);
 struct inode *inode_cross_mounts(struct inode *ino); /* takes a reference, gives one: the root of what is mounted here */
-
-/* pool of path buffers (PATH_BYTES each): walks are short, so a few are kept */
-char *path_buffer(void); /* NULL: no memory */
-void path_buffer_free(char *p);
 
 void new_inode_owner(const struct inode *dir, const struct credentials *cred, u32 *mode, u32 *uid, u32 *gid);
 int open_special(struct inode *ino, struct ofd *f); /* devices and fifos: calls the opener registered for them */

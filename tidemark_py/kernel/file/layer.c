@@ -175,6 +175,31 @@ static void apply_entry(struct layer *l, u32 i) {
   frozen_set(l->tree, dir, name, bytes, n);
 }
 
+/* Live trees over this one take in new names and keep what they changed: get them room for it beforehand. */
+static int prepare_live(const struct layer *l) {
+  for (u32 pass = 0; pass < 2; pass++)
+    for (u32 i = 0; i < l->count; i++) {
+      const char *path = path_of(l, i);
+      u32 bytes = l->entries[i].path_bytes, parent = parent_bytes(path, bytes), at = parent ? parent + 1 : 0;
+      struct frozen *dir = tree_find(l->tree, path, parent);
+      if (!dir || !S_ISDIR(dir->mode)) continue;
+      struct frozen_entry *there = frozen_find(l->tree, dir, path + at, bytes - at, name_hash(path + at, bytes - at));
+      LIST_FOR(fs, &l->tree->users, struct memfs, tree_link) {
+        struct memfs_inode *d = memfs_shadow_find(fs, dir), *m = there ? memfs_shadow_find(fs, there->node) : NULL;
+        if (!d) continue;
+        int r = m && m->changed ? memfs_dir_own(d) : 0;
+        if (!r && d->dir.own) {
+          if (!pass)
+            d->dir.wanted++;
+          else if (d->dir.wanted)
+            r = memfs_dir_reserve(d, d->dir.wanted), d->dir.wanted = 0;
+        }
+        if (r && pass) return r; /* counts left behind only make the next call reserve more */
+      }
+    }
+  return 0;
+}
+
 static int check_header(struct layer *l, const void *index, u32 index_bytes) {
   const struct layer_header *h = index;
   const char *why = NULL;
@@ -220,6 +245,7 @@ int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob
     room += room_for(&l.entries[i]);
   }
   if (!r && !frozen_reserve(l.tree, l.count, room)) r = -ENOMEM;
+  if (!r) r = prepare_live(&l);
   if (!r) {
     for (u32 i = 0; i < l.count; i++) apply_entry(&l, i);
     *keep = (struct frozen_blob){.next = l.tree->blobs, .bytes = blob, .pages = (u32)((blob_bytes + PAGE_BYTES - 1) / PAGE_BYTES)};

@@ -92,6 +92,7 @@ struct memfs_directory {
   bool own;                   /* the names below count, not the base's */
   struct memfs_entry *entries; /* in cookie order */
   u32 count, capacity, live;
+  u32 wanted;                 /* names a layer under way may bring */
   u64 next_cookie;
   u32 *index;                 /* open addressing over entries, slot + 1; NULL while the directory is small */
   u32 index_size, index_used;
@@ -143,7 +144,7 @@ void memfs_touch(struct memfs_inode *m, bool data); /* mtime if data, and ctime;
 /* directories (memfs_dir.c) */
 struct memfs_entry *memfs_dir_find(struct memfs_inode *dir, const char *name, u32 bytes, u32 hash); /* own only */
 int memfs_dir_own(struct memfs_inode *dir);     /* copy the base's names: 0 or -ENOMEM */
-int memfs_dir_reserve(struct memfs_inode *dir); /* own, and room for one more name */
+int memfs_dir_reserve(struct memfs_inode *dir, u32 names); /* own, and room for so many more */
 int memfs_dir_add(struct memfs_inode *dir, const char *name, u32 bytes, u32 hash, void *child, bool is_frozen, bool copy_name);
 void memfs_dir_remove(struct memfs_inode *dir, struct memfs_entry *e);
 bool memfs_dir_empty(const struct memfs_inode *dir);

@@ -44,16 +44,17 @@ struct memfs_entry *memfs_dir_find(struct memfs_inode *dir, const char *name, u3
   return NULL;
 }
 
-/* Room for one more entry and its index slot; entries may move. */
-static bool array_reserve(struct memfs_directory *d) {
-  if (d->count < d->capacity) return true;
-  if (d->live + d->live / 4 < d->count) { /* enough holes: squeeze them out */
+/* Room for `more` entries and their index slots; entries may move. */
+static bool array_reserve(struct memfs_directory *d, u32 more) {
+  if (d->count + more <= d->capacity) return true;
+  if (more == 1 && d->live + d->live / 4 < d->count) { /* enough holes: squeeze them out */
     u32 to = 0;
     for (u32 i = 0; i < d->count; i++)
       if (d->entries[i].name) d->entries[to++] = d->entries[i];
     d->count = to;
   } else {
     u32 capacity = d->capacity ? d->capacity * 2 : 4;
+    while (capacity < d->count + more) capacity *= 2;
     struct memfs_entry *entries = krealloc(d->entries, capacity * sizeof *entries);
     if (!entries) return false;
     d->entries = entries, d->capacity = capacity;
@@ -89,14 +90,14 @@ int memfs_dir_own(struct memfs_inode *dir) {
   return 0;
 }
 
-int memfs_dir_reserve(struct memfs_inode *dir) {
+int memfs_dir_reserve(struct memfs_inode *dir, u32 names) {
   int r = memfs_dir_own(dir);
-  return r ? r : array_reserve(&dir->dir) ? 0 : -ENOMEM;
+  return r ? r : array_reserve(&dir->dir, names) ? 0 : -ENOMEM;
 }
 
 int memfs_dir_add(struct memfs_inode *dir, const char *name, u32 bytes, u32 hash, void *child, bool is_frozen, bool copy_name) {
   struct memfs_directory *d = &dir->dir;
-  if (!array_reserve(d)) return -ENOMEM;
+  if (!array_reserve(d, 1)) return -ENOMEM;
   if (copy_name) {
     char *copy = kmalloc(bytes);
     if (!copy) return -ENOMEM;
@@ -214,7 +215,7 @@ static int add_new(struct memfs_inode *d, const char *name, u32 bytes, struct me
 /* Checks that come first in every call that makes a name. */
 static int may_add(struct memfs_inode *d, const char *name, u32 bytes) {
   if (!d->i.nlink) return -ENOENT; /* the directory itself was removed */
-  int r = memfs_dir_reserve(d);
+  int r = memfs_dir_reserve(d, 1);
   if (r) return r;
   return memfs_dir_find(d, name, bytes, name_hash(name, bytes)) ? -EEXIST : 0;
 }
@@ -314,7 +315,7 @@ static int rename_checked(struct memfs_inode *od, const char *oname, u32 obytes,
     if (dst_dir && !memfs_dir_empty(dst)) return -ENOTEMPTY;
   }
   int r = memfs_dir_own(od);
-  if (!r) r = memfs_dir_reserve(nd);
+  if (!r) r = memfs_dir_reserve(nd, 1);
   if (r) return r;
   if (dst) {
     struct memfs_entry *oe = memfs_dir_find(od, oname, obytes, ohash), *ne = memfs_dir_find(nd, nname, nbytes, nhash);

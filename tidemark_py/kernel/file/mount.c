@@ -52,6 +52,8 @@ void superblock_kill(struct superblock *sb) {
   superblock_release(sb);
 }
 
+void superblock_discard(struct superblock *sb) { superblock_kill(sb); }
+
 bool superblock_in_use(const struct superblock *sb) {
   if (is_bind(sb)) return false;
   u64 held = 1; /* sb->root */
