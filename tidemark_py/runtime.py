@@ -296,8 +296,8 @@ class Runtime:
 
         kernel: bytes, URL, buffer or compiled module of kernel.wasm; None is the package's own. topology: roles in a
         worker each, or both in one (small devices). index_url: Pyodide's files, None is where this Pyodide came from.
-        memories_cap: most guest memories, that is processes at a time. snapshot, snapshot_url: Pyodide's memory snapshot
-        for the workers, only a faster start. Raises IsolationError, BootError.
+        memories_cap: most guest memories, that is processes at a time. snapshot, snapshot_url: Pyodide's memory
+        snapshot for the workers, only a faster start. Raises IsolationError, BootError.
         """
         from .host import page as host
 

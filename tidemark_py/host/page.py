@@ -23,6 +23,7 @@ __all__ = ["PageHost", "RoleWorker"]
 WASM_PAGE = 65536
 KERNEL_INITIAL_PAGES = 1024  # 64 MiB
 MOST_PAGES = (65536, 32768, 16384, 8192)  # 4, 2, 1 GiB, 512 MiB: phones refuse 4
+LINKER_PAGES = 65535  # what wasm-ld declares at most
 REMEDY = (
     "This page may not share memory, so no process can start: serve it over https or from localhost with the headers "
     "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp' "
@@ -127,7 +128,7 @@ class PageHost:
     def kernel_memory(self) -> tuple[Any, int]:
         """(shared memory, the most pages a memory may have here). Raises BootError."""
         for most in MOST_PAGES:
-            options = {"initial": KERNEL_INITIAL_PAGES, "maximum": most, "shared": True}
+            options = {"initial": KERNEL_INITIAL_PAGES, "maximum": min(most, LINKER_PAGES), "shared": True}
             try:
                 memory = js.WebAssembly.Memory.new(to_js(options, dict_converter=js.Object.fromEntries))
             except JsException:

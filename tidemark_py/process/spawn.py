@@ -64,7 +64,7 @@ def _request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: int) 
 
 
 def spawn(calls: KernelCalls, streams: StreamTable, message: ProcessSpawn) -> ProcessSpawnReply:
-    """Start a program; our ends of its streams go to `streams`. Raises OSError naming argv[0], with nothing left open."""
+    """Start a program; our ends of its streams go to `streams`. Raises OSError naming argv[0]; nothing stays open."""
     if not message.argv:
         raise ValueError("argv is empty")
     calls.use_root(message.root)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..abi.gen.abi import Role
-from ..errors import BootError
+from ..abi.gen.messages import RuntimeFailed
+from ..channel.wire import encode
+from ..errors import BootError, InternalError, KernelPanic
 from ..host.contract import RawPort
 from ..host.worker import WorkerHost, WorkerKernel, page_port
 from .kernel_worker import ROLE as KERNEL_WORKER
@@ -53,7 +55,14 @@ _kept: list[Any] = []  # roles live as long as their worker
 
 
 def start(shim: Any, options: Any) -> None:
-    """Make the roles of this worker and let them begin. Raises BootError."""
+    """Make the roles of this worker and let them begin; what fails is told to the page."""
+    try:
+        _start(shim, options)
+    except (BootError, OSError, KernelPanic, InternalError) as e:
+        page_port(shim).post(encode(RuntimeFailed(str(options.role), "boot", str(e))))
+
+
+def _start(shim: Any, options: Any) -> None:
     role = str(options.role)
     if role not in INSTANCE:
         raise BootError(f"there is no role {role}")
