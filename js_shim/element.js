@@ -137,6 +137,7 @@ export class TidemarkTerminal extends HTMLElement {
     this.worker = null;
     this.control = false;
     this.running = false;
+    this.prompted = false;
     this.code = 0;
     this.scheme = matchMedia("(prefers-color-scheme: dark)");
     this.paint = () => this.#paint();
@@ -345,11 +346,16 @@ export class TidemarkTerminal extends HTMLElement {
   #heard(m) {
     if (m.t === "output") {
       // written means parsed: only then may more come, so that a guest's flood waits in its own pipe
-      this.screen?.write(m.data, () => this.worker?.postMessage({ t: "ack", n: m.data.length }));
+      this.screen?.write(m.data, () => {
+        if (!this.prompted) performance.mark("tidemark-prompt"); // the first thing the program shows is on the screen
+        this.prompted = true;
+        this.worker?.postMessage({ t: "ack", n: m.data.length });
+      });
     } else if (m.t === "progress") {
       if (!this.running) this.#notice(m.text, { fraction: m.fraction });
     } else if (m.t === "started") {
       this.running = true;
+      performance.mark("tidemark-started");
       this.#notice("");
       this.dispatchEvent(new CustomEvent("ready"));
       if (this.hasAttribute("autofocus")) this.focus();

@@ -127,7 +127,7 @@ class Archive:
         # -c is read after the machine's own parts: proxies stay, directories are ours
         env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         command = ["apt-get", "-c", f"{self.dir}/etc/apt.conf", "-q", *args]
-        return subprocess.run(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return subprocess.run(command, env=env, text=True, capture_output=True, check=False)
 
     def _update(self) -> str:
         """Refresh the lists; "" or what went wrong."""
@@ -167,8 +167,13 @@ class Archive:
         work = self.dir / "keyring"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        r = subprocess.run(["apt-get", "-q", "download", "debian-archive-keyring"], cwd=work, capture_output=True,
-                           text=True, check=False)
+        r = subprocess.run(
+            ["apt-get", "-q", "download", "debian-archive-keyring"],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         debs = [*work.glob("*.deb")]
         if r.returncode == 0 and debs:
             subprocess.run(["dpkg-deb", "-x", str(debs[0]), str(work / "x")], check=True)
@@ -211,7 +216,10 @@ class Archive:
                 names = [f"{p.name}={p.version}" for p in missing[i : i + 200]]
                 r = subprocess.run(
                     ["apt-get", "-c", f"{self.dir}/etc/apt.conf", "-q", "download", *names],
-                    cwd=self.dir / "archives", capture_output=True, text=True, check=False,
+                    cwd=self.dir / "archives",
+                    capture_output=True,
+                    text=True,
+                    check=False,
                     env={**os.environ, "LC_ALL": "C"},
                 )
                 if r.returncode:

@@ -151,10 +151,8 @@ class Browser:
         """End the browser, everything it started, and its profile."""
         with contextlib.suppress(BrowserError):
             self.call("Browser.close", timeout=5)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -240,7 +238,9 @@ class Page:
 
     def viewport(self, width: int, height: int, scale: float = 1.0, mobile: bool = False, dark: bool = False) -> None:
         """Pretend to be a screen of that size and colour scheme."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
+        )
         self.call("Emulation.setTouchEmulationEnabled", enabled=mobile)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
@@ -253,7 +253,7 @@ class Page:
         """Type into what has the focus; newline is Enter."""
         for c in text:
             if c == "\n":
-                key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+                key: dict[str, Any] = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
                 self.call("Input.dispatchKeyEvent", type="keyDown", **key)
                 self.call("Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter", windowsVirtualKeyCode=13)
             else:

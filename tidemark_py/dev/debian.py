@@ -77,7 +77,9 @@ protocols: files
 services: files
 """
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttidemark\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nNAME="Debian GNU/Linux"\nVERSION_ID="13"\nVERSION="13 (trixie)"\n'
+OS_RELEASE = (
+    'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nNAME="Debian GNU/Linux"\nVERSION_ID="13"\nVERSION="13 (trixie)"\n'
+)
 OS_RELEASE += "VERSION_CODENAME=trixie\nID=debian\n"
 
 # postinst texts that build their alternatives in shell loops: link, target

@@ -47,7 +47,7 @@ class Options:
     progress: Progress = say
 
 
-def layer_file(spec: str, options: Options = Options()) -> Path:  # noqa: B008  (frozen)
+def layer_file(spec: str, options: Options = Options()) -> Path:
     """Path of the `.tdl` for SPEC, built when it is not in the cache. Raises SpecError, AptError, LayerError."""
     kind, _, rest = spec.partition(":")
     if kind == "deb":
@@ -62,7 +62,7 @@ def layer_file(spec: str, options: Options = Options()) -> Path:  # noqa: B008  
     raise SpecError(f"not a layer: {spec!r}. Give deb:pkg[,pkg...], dir:PATH, tar:FILE or the path of a .tdl file")
 
 
-def build_layer(spec: str, out: Path, options: Options = Options()) -> Layer:  # noqa: B008  (frozen)
+def build_layer(spec: str, out: Path, options: Options = Options()) -> Layer:
     """Build SPEC into the file `out` (gzipped when it ends in .gz); the verified layer."""
     source = layer_file(spec, options)
     layer = Layer.load(source)
@@ -125,7 +125,9 @@ def _resolve(archive: Archive, wanted: list[str]) -> list[Package]:
     return packages
 
 
-def _deb_layer(wanted: list[str], packages: list[Package], debs: dict[Package, Path], archive: Archive, slim: bool) -> Layer:
+def _deb_layer(
+    wanted: list[str], packages: list[Package], debs: dict[Package, Path], archive: Archive, slim: bool
+) -> Layer:
     w = LayerWriter(TRIXIE_RELEASED * 1_000_000_000)
     debian.skeleton(w)
     unpacked: list[debian.Unpacked] = []

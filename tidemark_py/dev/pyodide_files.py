@@ -1,8 +1,8 @@
 """The files every page of ours needs: Pyodide from npm, the wheel, Pyodide's memory snapshot; and who makes the last.
 
-Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the standard modules that the roles import. It is made
-in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker. Private
-API of Pyodide: every reader falls back to the plain start.
+Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the standard modules that the roles import. It is
+made in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker.
+Private API of Pyodide: every reader falls back to the plain start.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from .toolchain import BUILD, BuildError, npm_modules, step
 SNAPSHOT = BUILD / "pyodide-snapshot.bin"
 # what roles, runtime and agents import; nothing that opens files or keeps JavaScript objects
 MODULES = (
-    "asyncio", "base64", "collections.abc", "contextlib", "dataclasses", "enum", "errno", "functools", "gzip", "hashlib",
-    "importlib.resources", "io", "itertools", "json", "mmap", "os", "pathlib", "queue", "re", "shlex", "signal", "stat",
-    "struct", "subprocess", "tarfile", "tempfile", "time", "traceback", "typing", "urllib.parse", "weakref", "zipfile",
+    "asyncio", "base64", "collections.abc", "contextlib", "dataclasses", "enum", "errno", "functools", "gzip",
+    "hashlib", "importlib.resources", "io", "itertools", "json", "mmap", "os", "pathlib", "queue", "re", "shlex",
+    "signal", "stat", "struct", "subprocess", "tarfile", "tempfile", "time", "traceback", "typing", "urllib.parse",
+    "weakref", "zipfile",
 )  # fmt: skip
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
@@ -72,7 +73,9 @@ def snapshot() -> Path:
       const r = await fetch("/upload/snapshot?token=%s", { method: "POST", body: memory });
       return r.ok;
     })()"""
-    imports = "\n".join(f"import {m}" for m in MODULES) + "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
+    imports = (
+        "\n".join(f"import {m}" for m in MODULES) + "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
+    )
     with (
         step("Pyodide memory snapshot, in Chromium"),
         Server({"/": blank, "/pyodide": pyodide_dir()}, upload=lambda _, body: got.append(body)) as server,

@@ -51,7 +51,11 @@ class Mount:
     def parse(cls, text: str) -> Mount:
         """Raises BuildError."""
         parts = text.split(":")
-        if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("ro", "rw")) or not parts[1].startswith("/"):
+        if (
+            len(parts) not in (2, 3)
+            or (len(parts) == 3 and parts[2] not in ("ro", "rw"))
+            or not parts[1].startswith("/")
+        ):
             raise BuildError(f"--mount wants HOSTDIR:GUESTDIR[:ro] with an absolute GUESTDIR, not {text!r}")
         host = Path(parts[0]).expanduser().resolve()
         if not host.is_dir():
@@ -140,7 +144,9 @@ class _Streams:
         for number in FORWARDED:
             self._old_handlers[number] = signal.signal(number, self._forward)
         if self.terminal:
-            self._old_handlers[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, lambda *_: self.session.resize(*_size()))
+            self._old_handlers[signal.SIGWINCH] = signal.signal(
+                signal.SIGWINCH, lambda *_: self.session.resize(*_size())
+            )
             if os.isatty(0):
                 self._old_terminal = termios.tcgetattr(0)
                 tty.setraw(0)

@@ -1,9 +1,9 @@
 """The local web server of run, demo, bench and the tests.
 
 Owns: what is served where, the isolation headers, and who may have what. It listens on 127.0.0.1 only. Public paths
-(the site, Pyodide, the wheel) are plain files. Everything of the user's (layers, mounts, stdio) needs the token made for
-this run, so that another page in the same browser, or another user's program guessing the port, gets nothing; requests
-for another host name (DNS rebinding) or from another origin are refused too.
+(the site, Pyodide, the wheel) are plain files. Everything of the user's (layers, mounts, stdio) needs the token made
+for this run, so that another page in the same browser, or another user's program guessing the port, gets nothing;
+requests for another host name (DNS rebinding) or from another origin are refused too.
 """
 
 from __future__ import annotations

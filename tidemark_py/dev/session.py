@@ -274,7 +274,7 @@ class Session:
     # ---- commands ----
 
     def run(self, command: Command, output: Output) -> Ended:
-        """Run one command to its end; output(1 or 2, bytes) is called from another thread. Never raises for a guest's fault."""
+        """Run one command to its end; output(1 or 2, bytes) comes from another thread. A guest's fault never raises."""
         if self._socket is None:
             self._restart()
         self._number += 1

@@ -1,9 +1,9 @@
 """The file layer: what it is, how it is read and how it is checked.
 
-Owns the `.tdl` format. A layer is a manifest (JSON: where it comes from, packages, licences, a sha256 per file), an index
-(layer_header, layer_entry[], strings: abi/layouts.toml, what the kernel reads) and a blob (file bodies, each starting on
-a 4 KiB boundary, so that the kernel hands out its pages without copying). On disk: layer_file, then the three parts; the
-blob starts on a 4 KiB boundary. A `.tdl.gz` is the same, gzipped, for web servers.
+Owns the `.tdl` format. A layer is a manifest (JSON: where it comes from, packages, licences, a sha256 per file),
+an index (layer_header, layer_entry[], strings: abi/layouts.toml, what the kernel reads) and a blob (file bodies, each
+starting on a 4 KiB boundary, so that the kernel hands out its pages without copying). On disk: layer_file, then the
+three parts; the blob starts on a 4 KiB boundary. A `.tdl.gz` is the same, gzipped, for web servers.
 
 Anybody may call. Missing: lazy layers (bodies fetched by range).
 """
@@ -165,7 +165,7 @@ class Layer:
     # ---- checking ----
 
     def verify(self, trust_blob: bool = False) -> None:
-        """Check everything against the manifest's hashes; trust_blob skips the bodies (their hash was checked as a whole).
+        """Check everything against the manifest's hashes; trust_blob skips the bodies (already checked as a whole).
 
         Raises LayerError that names the first bad file.
         """
@@ -246,5 +246,3 @@ def _sha256(layer: Layer) -> str:
     for at in range(0, layer.blob_bytes, 1 << 22):
         h.update(layer._bytes(at, min(at + (1 << 22), layer.blob_bytes)))
     return h.hexdigest()
-
-

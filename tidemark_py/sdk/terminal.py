@@ -1,7 +1,7 @@
 """A Linux terminal for a page: the Python half of <tidemark-terminal>, in the element's own worker.
 
-Owns: the Runtime of the element, the layers it asked for, one process at a time on a pty, and what that process learns of
-the browser. Called by js_shim/element_worker.js with `serve(host)`; messages in: start, input, resize, ack.
+Owns: the Runtime of the element, the layers it asked for, one process at a time on a pty, and what that process learns
+of the browser. Called by js_shim/element_worker.js with `serve(host)`; messages in: start, input, resize, ack.
 Output the screen has not drawn yet is bounded by WINDOW_BYTES: a flood waits in the guest's pty.
 """
 
@@ -188,4 +188,4 @@ async def serve(host: Any) -> Terminal:
     """Start a runtime for the element; its messages go to the result's take()."""
     from ..runtime import Runtime
 
-    return Terminal(host, await Runtime.create(index_url=host.indexURL, snapshot=host.snapshot))
+    return Terminal(host, await Runtime.create(topology="together", index_url=host.indexURL, snapshot=host.snapshot))

@@ -1,13 +1,14 @@
 """Runs in the page (or Node): takes commands from the command line tool and drives tidemark_py's public API.
 
-Owns: one Runtime, the roots of the commands, the pumps between guest streams and the WebSocket. A command is one process
-on its own root; when it has ended, everything that descends from it is killed before the next one starts. The wire is
-described in dev/session.py.
+Owns: one Runtime, the roots of the commands, the pumps between guest streams and the WebSocket. A command is one
+process on its own root; when it has ended, everything that descends from it is killed before the next one starts.
+The wire is described in dev/session.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import struct
@@ -16,8 +17,9 @@ import traceback
 from typing import Any
 
 import js
-import tidemark_py as tm
 from pyodide.ffi import create_proxy, to_js
+
+import tidemark_py as tm
 
 HEAD = struct.Struct("<BI")
 CHUNK_BYTES = 1 << 16
@@ -54,13 +56,11 @@ class Command:
             try:
                 writer.write(data)
                 await writer.drain()
-            except (BrokenPipeError, ConnectionError):
+            except (OSError, ValueError):  # nobody reads it, or it has ended
                 pass
             send({"t": "ack", "id": self.number, "n": len(data)})
-        try:
+        with contextlib.suppress(OSError):
             writer.close()
-        except OSError:
-            pass
 
     async def pump_out(self, stream: int, reader: Any) -> None:
         """Output of the guest, no more on the way than the window."""
@@ -88,9 +88,7 @@ class Command:
         try:
             root = await self.agent.root(self.m["keep_fs"])
             report |= await self.life(root)
-        except tm.errors.LayerError as e:
-            report |= {"exit_code": 255, "error": str(e)}
-        except (tm.TidemarkError, Exception) as e:
+        except Exception as e:
             text = str(e) if isinstance(e, tm.TidemarkError) else traceback.format_exc()
             report |= {"exit_code": 255, "error": f"lost: {text}"}
         report["wall_ms"] = round((time.perf_counter() - began) * 1000, 3)
@@ -115,7 +113,7 @@ class Command:
         timed_out = False
         try:
             await asyncio.wait_for(self.process.wait(), m.get("timeout_s"))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             timed_out = True
             self.process.kill()
             await self.process.wait()
@@ -126,7 +124,7 @@ class Command:
         result = {"instructions": getattr(self.process, "instructions", None), "timed_out": timed_out}
         return result | ({"signal": -code} if code < 0 else {"exit_code": code})
 
-    async def finish(self, pumps: list[asyncio.Future[None]]) -> None:
+    async def finish(self, pumps: list[asyncio.Task[None]]) -> None:
         """Everything written before the end still goes out, however slowly the tool reads."""
         done, pending = await asyncio.wait(pumps, timeout=DRAIN_S)
         while pending and any(n <= 0 for n in self.window.values()):
@@ -183,10 +181,8 @@ class Agent:
         elif kind == "eof":
             command.input.put_nowait(b"")
         elif kind == "signal" and command.process:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 command.process.send_signal(m["signal"])
-            except ProcessLookupError:
-                pass
         elif kind == "resize" and command.process:
             command.process.resize(m["rows"], m["columns"])
 
