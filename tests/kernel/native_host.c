@@ -391,6 +391,8 @@ int main(int argc, char **argv) {
   memcpy(&status, staging + 0x1000, 4);
   pthread_join(pumps[1].pthread, NULL);
   pthread_join(pumps[2].pthread, NULL);
+  pthread_detach(pumps[0].pthread); /* may still read our stdin */
+  kernel_lock();
   if (want_stats)
     dprintf(2, "heap used %lu KiB, memories %u, resumes %u, refused %u\n", (unsigned long)(kheap_used_bytes() / 1024),
             counters.memories, counters.resumes, counters.resumes_refused);
