@@ -227,7 +227,7 @@ def _unpacked_busybox(layer_path: Path) -> Path:
     """The guest's busybox as a file, for qemu."""
     from ..layers.format import Layer
 
-    out = OUT / "guest-busybox"
+    out = OUT / "guest" / "busybox"  # its own name: applets go by it
     layer = Layer.load(layer_path)
     entry = next(e for e in layer.entries() if e.path == "usr/bin/busybox")
     out.parent.mkdir(parents=True, exist_ok=True)
