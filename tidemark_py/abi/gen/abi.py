@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "4270420163680dabaf8fcd89190a4442e935503d2f4d8ca75c954ef219895868"
-ABI_HASH32: Final = 0x42704201
+ABI_HASH: Final = "a6e8bc46f0eccfd7526a5ee456a1cb14c2f3d2a384bda43c3759dac8a4a8880d"
+ABI_HASH32: Final = 0xa6e8bc46
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -916,21 +916,21 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "none", "", "shmctl(2)", False, "none", True),
     SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "none", "", "shmat(2)", False, "none", True),
     SyscallRow(197, "shmdt", (("addr", "ptr"),), "none", "", "shmdt(2)", False, "none", True),
-    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX first; others EAFNOSUPPORT", "socket(2)", False, "none", True),
-    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "partial", "on the families of socket", "socketpair(2)", False, "none", True),
-    SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "partial", "on the families of socket", "bind(2)", False, "none", True),
-    SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "partial", "on the families of socket", "listen(2)", False, "none", True),
-    SyscallRow(202, "accept", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "partial", "on the families of socket", "accept(2)", True, "sys", True),
-    SyscallRow(203, "connect", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "partial", "on the families of socket", "connect(2)", True, "sys", True),
-    SyscallRow(204, "getsockname", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "partial", "on the families of socket", "getsockname(2)", False, "none", True),
-    SyscallRow(205, "getpeername", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "partial", "on the families of socket", "getpeername(2)", False, "none", True),
-    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "partial", "on the families of socket", "sendto(2)", True, "sys", True),
-    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "partial", "on the families of socket", "recvfrom(2)", True, "sys", True),
-    SyscallRow(208, "setsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "uint"),), "partial", "on the families of socket", "setsockopt(2)", False, "none", True),
-    SyscallRow(209, "getsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "ptr"),), "partial", "on the families of socket", "getsockopt(2)", False, "none", True),
-    SyscallRow(210, "shutdown", (("fd", "fd"), ("how", "int"),), "partial", "on the families of socket", "shutdown(2)", False, "none", True),
-    SyscallRow(211, "sendmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "partial", "on the families of socket", "sendmsg(2)", True, "sys", True),
-    SyscallRow(212, "recvmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "partial", "on the families of socket", "recvmsg(2)", True, "sys", True),
+    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "none", "", "socket(2)", False, "none", True),
+    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "none", "", "socketpair(2)", False, "none", True),
+    SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "bind(2)", False, "none", True),
+    SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "none", "", "listen(2)", False, "none", True),
+    SyscallRow(202, "accept", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "accept(2)", True, "sys", True),
+    SyscallRow(203, "connect", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "connect(2)", True, "sys", True),
+    SyscallRow(204, "getsockname", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "getsockname(2)", False, "none", True),
+    SyscallRow(205, "getpeername", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "getpeername(2)", False, "none", True),
+    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "sendto(2)", True, "sys", True),
+    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "recvfrom(2)", True, "sys", True),
+    SyscallRow(208, "setsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "uint"),), "none", "", "setsockopt(2)", False, "none", True),
+    SyscallRow(209, "getsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "ptr"),), "none", "", "getsockopt(2)", False, "none", True),
+    SyscallRow(210, "shutdown", (("fd", "fd"), ("how", "int"),), "none", "", "shutdown(2)", False, "none", True),
+    SyscallRow(211, "sendmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "none", "", "sendmsg(2)", True, "sys", True),
+    SyscallRow(212, "recvmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "none", "", "recvmsg(2)", True, "sys", True),
     SyscallRow(213, "readahead", (("fd", "fd"), ("offset", "off"), ("count", "size"),), "partial", "files live in memory: argument checks only", "readahead(2)", False, "none", True),
     SyscallRow(214, "brk", (("addr", "ulong"),), "full", "", "brk(2)", False, "none", True),
     SyscallRow(215, "munmap", (("addr", "ulong"), ("length", "size"),), "full", "", "munmap(2)", False, "none", True),
@@ -960,7 +960,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(239, "move_pages", (("pid", "pid"), ("count", "ulong"), ("pages", "ptr"), ("nodes", "ptr"), ("status", "ptr"), ("flags", "int"),), "none", "", "move_pages(2)", False, "none", True),
     SyscallRow(240, "rt_tgsigqueueinfo", (("tgid", "pid"), ("tid", "pid"), ("sig", "signo"), ("info", "siginfo"),), "full", "", "rt_tgsigqueueinfo(2)", False, "none", True),
     SyscallRow(241, "perf_event_open", (("attr", "ptr"), ("pid", "pid"), ("cpu", "int"), ("group_fd", "fd"), ("flags", "ulong"),), "none", "", "perf_event_open(2)", False, "none", True),
-    SyscallRow(242, "accept4", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"), ("flags", "flags"),), "partial", "on the families of socket", "accept4(2)", True, "sys", True),
+    SyscallRow(242, "accept4", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"), ("flags", "flags"),), "none", "", "accept4(2)", True, "sys", True),
     SyscallRow(243, "recvmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"), ("timeout", "timespec"),), "none", "", "recvmmsg(2)", False, "none", True),
     SyscallRow(258, "riscv_hwprobe", (("pairs", "ptr"), ("pair_count", "size"), ("cpusetsize", "size"), ("cpus", "ptr"), ("flags", "uint"),), "partial", "base behaviour, FD and C", "riscv_hwprobe(2)", False, "none", True),
     SyscallRow(259, "riscv_flush_icache", (("start", "ulong"), ("end", "ulong"), ("flags", "ulong"),), "full", "", "riscv_flush_icache(2)", False, "none", True),
