@@ -4,12 +4,12 @@
 #include "copy.h"
 
 /* A staging memory has no areas: everything inside it is accessible. */
-static bool staging_range(uaddr_t a, size_t bytes) {
+static bool staging_range(uaddr_t a, u64 bytes) {
   u64 size = (u64)guest_size_pages() * 65536 - HEAD_BYTES;
   return a <= size && bytes <= size - a;
 }
 
-static bool in_window(const struct mm *mm, uaddr_t a, size_t bytes) {
+static bool in_window(const struct mm *mm, uaddr_t a, u64 bytes) {
   return a <= mm->max_guest_bytes && bytes <= mm->max_guest_bytes - a;
 }
 
@@ -50,7 +50,7 @@ static i64 external_copy(struct mm *mm, uaddr_t a, u64 bytes, u8 *to, const u8 *
 }
 
 /* to: guest -> kernel; from: kernel -> guest; neither: zeros -> guest. Returns the bytes done before a fault. */
-static u64 user_copy(uaddr_t a, size_t bytes, u8 *to, const u8 *from) {
+static u64 user_copy(uaddr_t a, u64 bytes, u8 *to, const u8 *from) {
   struct mm *mm = mm_current;
   u64 done = 0;
   if (!mm) return 0;

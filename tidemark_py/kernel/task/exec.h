@@ -14,6 +14,7 @@ struct exec_image {
   u32 argc, envc;
   bool set_uid, set_gid; /* the file's owner or group become the effective ids */
   u32 uid, gid;
+  u64 memory_limit;      /* mm->limit_bytes from here on, for all descendants; 0: as it was */
   u64 base;              /* what is added to the program's addresses */
   u64 stack_top, stack_bytes, brk_start, brk_end;
 };

@@ -180,7 +180,7 @@ static int shed(struct process *p, struct thread *t, const struct exec_image *e)
 }
 
 /* The address space and register block of the thread from here on. */
-static struct mm *change_space(struct process *p, struct thread *t, u64 *instructions) {
+static struct mm *change_space(struct process *p, struct thread *t, u64 memory_limit, u64 *instructions) {
   struct mm *mm = mm_create(), *old = p->mm;
   *instructions = 0;
   if (!mm) return NULL;
@@ -193,6 +193,7 @@ static struct mm *change_space(struct process *p, struct thread *t, u64 *instruc
       mm_regblock_free(old, t->regslot); /* a vfork child leaves its parent's memory */
     }
   }
+  if (memory_limit) mm->limit_bytes = MIN(memory_limit, mm->max_guest_bytes);
   mm_current = p->mm = mm;
   mm_put(old);
   t->regslot = mm_regblock_alloc(mm);
@@ -208,7 +209,7 @@ u32 exec_commit(struct exec_image *e) {
   if (t->exec == e) t->exec = NULL;
   task_kill_other_threads();
   int r = -ENOMEM;
-  struct mm *mm = change_space(p, t, &instructions);
+  struct mm *mm = change_space(p, t, e->memory_limit, &instructions);
   if (mm) {
     take_new_ids(p, e);
     r = build(mm, e, p, &entry, &sp);

@@ -99,7 +99,6 @@ static int spawn_prepare(struct process *p, const struct request *r) {
   if (!(p->actions = kzalloc(sizeof *p->actions))) return -ENOMEM;
   p->actions->refs = 1;
   p->limits[RLIMIT_NOFILE] = (struct rlimit64){FD_LIMIT_DEFAULT, FD_LIMIT_HARD};
-  if (r->head.memory_limit) p->limits[RLIMIT_AS].cur = p->limits[RLIMIT_AS].max = r->head.memory_limit;
   int e = spawn_files(p, r);
   return e ? e : spawn_directory(p, r);
 }
@@ -126,6 +125,7 @@ i64 task_spawn(const u8 *request, u32 bytes) {
     process_discard(p);
     return e;
   }
+  image->memory_limit = r.head.memory_limit;
   t->exec = image;
   spawn_terminal(p, t, r.head.flags);
   i32 pid = p->pid;
