@@ -113,6 +113,7 @@ int epoll_control(struct ofd *f, int op, int fd, struct ofd *target, u32 events,
   if (!target->ops->poll) return -EPERM;
   struct epoll *ep = f->priv;
   struct epoll_item *item = item_find(ep, target, fd);
+  events |= EPOLLERR | EPOLLHUP; /* always of interest, so no interest at all means a spent one-shot */
   switch (op) {
     case EPOLL_CTL_ADD: return item ? -EEXIST : item_add(ep, fd, target, events, data);
     case EPOLL_CTL_DEL:

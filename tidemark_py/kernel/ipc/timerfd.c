@@ -16,8 +16,9 @@ static void timerfd_update(struct timerfd *t) {
   u64 n = 1;
   if (t->interval_ns) n += (now - t->deadline_ns) / t->interval_ns;
   t->deadline_ns = t->interval_ns ? t->deadline_ns + n * t->interval_ns : 0;
+  bool edge = !t->expiries; /* no further one until it is read, as in Linux */
   t->expiries += n;
-  wait_wake(&t->wait, POLLIN | POLLRDNORM);
+  if (edge) wait_wake(&t->wait, POLLIN | POLLRDNORM);
 }
 
 static i64 timerfd_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
@@ -37,7 +38,7 @@ static u32 timerfd_poll(struct ofd *f, struct poll_table *pt) {
   struct timerfd *t = f->priv;
   timerfd_update(t);
   poll_wait(pt, &t->wait);
-  poll_deadline(pt, t->deadline_ns ? t->deadline_ns : WAIT_FOREVER);
+  poll_deadline(pt, t->deadline_ns && !t->expiries ? t->deadline_ns : WAIT_FOREVER);
   return t->expiries ? POLLIN | POLLRDNORM : 0;
 }
 
