@@ -1,6 +1,7 @@
 /* sys/misc: what the machine says of itself, and scheduling that has no effect: uname(2), sysinfo(2), getrandom(2),
  * sched_setscheduler(2) and family, getpriority(2), getcpu(2), riscv_hwprobe(2). */
 #include "../task/uts.h"
+#include "../task/uts.h"
 #include "sys.h"
 
 #define PROCESSORS 2u /* what sched_getaffinity shows; /proc/cpuinfo agrees (procfs) */
