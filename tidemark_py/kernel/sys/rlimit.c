@@ -14,7 +14,6 @@ static i64 limit_change(struct process *p, u32 resource, uaddr_t new_limit, uadd
   if (old_limit && COPY_OUT(old_limit, old)) return -EFAULT;
   if (!new_limit) return 0;
   l->cur = next.rlim_cur, l->max = next.rlim_max;
-  if (resource == RLIMIT_AS && p->mm) p->mm->limit_bytes = MIN(l->cur, p->mm->max_guest_bytes);
   return 0;
 }
 
