@@ -203,12 +203,13 @@ static int fifo_wait_peer(struct wait_queue *q, const u32 *opens, u32 seen) {
 }
 
 int fifo_open(struct inode *ino, struct ofd *ofd) {
-  struct pipe *p = ino->ops == &pipe_inode_ops ? ino->priv : NULL;
+  bool unnamed = ino->ops == &pipe_inode_ops; /* through /proc/self/fd: waits for nobody */
+  struct pipe *p = unnamed ? ino->priv : NULL;
   LIST_FOR(it, &open_fifos, struct pipe, link) if (it->inode == ino) p = it;
   if (!p && !(p = pipe_make(ino))) return -ENOMEM;
   u32 mode = ofd->flags & O_ACCMODE;
   bool nonblock = ofd->flags & O_NONBLOCK;
-  if (mode == O_WRONLY && nonblock && !p->readers) {
+  if (mode == O_WRONLY && nonblock && !p->readers && !unnamed) {
     if (!p->writers) pipe_free(p);
     return -ENXIO;
   }
@@ -216,7 +217,9 @@ int fifo_open(struct inode *ino, struct ofd *ofd) {
   if (mode != O_RDONLY) p->writers++, p->writer_opens++;
   wait_wake(&p->read_wait, 0), wait_wake(&p->write_wait, 0); /* peers in open(2) */
   int r = 0;
-  if (mode == O_RDONLY && !p->writers) {
+  if (unnamed) {
+    /* open at once */
+  } else if (mode == O_RDONLY && !p->writers) {
     if (nonblock)
       ofd->pos = p->writer_opens; /* see pipe_poll; streams have no use for the position */
     else
