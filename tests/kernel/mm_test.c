@@ -375,8 +375,23 @@ static void walk_access(u32 at) {
     printf("page %u holds %llx, not %llx\n", at, (unsigned long long)v, (unsigned long long)want), failures++;
   }
 }
+/* Some allocation in the next call fails: then it says ENOMEM and nothing has changed. */
+static bool injecting, injected;
+static i64 with_failure(i64 r) {
+  injected = injecting && r == -ENOMEM;
+  kheap_fail_after(0);
+  return r;
+}
+static struct mm *risky(struct mm *mm) {
+  if (injecting && next(3) == 0) kheap_fail_after(1 + next(3));
+  return mm;
+}
 static void walk_step(struct mm *mm) {
   u32 at = next(WALK), n = 1 + next(MIN(WALK - at, 12u)), what = next(100);
+  if (injecting && mm->vma_capacity > mm->vma_count && next(2)) { /* the list of areas must grow again */
+    struct vma *tight = krealloc(mm->vmas, mm->vma_count * sizeof(*tight));
+    if (tight) mm->vmas = tight, mm->vma_capacity = mm->vma_count;
+  }
   static const u8 prots[] = {0, 1, 3, 3, 3, 2, 5, 7};
   u32 prot = prots[next(8)];
   if (what < 60) {
@@ -386,8 +401,10 @@ static void walk_step(struct mm *mm) {
     int file = (int)next(3) - 1;
     u32 index = file >= 0 ? next(FILE_PAGES) : 0;
     if (shared && file < 0 && objects == 4096) return;
-    i64 r = mm_map(mm, P(BASE + at), P(n), (int)prot, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (file < 0 ? MAP_ANONYMOUS : 0),
+    i64 r = mm_map(risky(mm), P(BASE + at), P(n), (int)prot, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (file < 0 ? MAP_ANONYMOUS : 0),
                    file < 0 ? NULL : &files[file], P(index));
+    with_failure(r);
+    if (injected) return;
     if (shared && file == 1 && (prot & PROT_WRITE)) {
       CHECK_EQ(r, -EACCES);
     } else {
@@ -395,10 +412,15 @@ static void walk_step(struct mm *mm) {
       model_map(at, n, prot, shared, file, index);
     }
   } else if (what < 80) {
-    CHECK_EQ(mm_unmap(mm, P(BASE + at), P(n)), 0);
+    i64 r = with_failure(mm_unmap(risky(mm), P(BASE + at), P(n)));
+    if (injected) return;
+    CHECK_EQ(r, 0);
     for (u32 i = 0; i < n; i++) model[at + i].mapped = false;
   } else if (what < 88) {
-    int r = mm_protect(mm, P(BASE + at), P(n), (int)prot), expect = 0;
+    bool hole = false;
+    for (u32 i = 0; i < n; i++) hole |= !model[at + i].mapped;
+    i64 r = with_failure(mm_protect(hole ? mm : risky(mm), P(BASE + at), P(n), (int)prot)), expect = 0;
+    if (injected && !hole) return;
     for (u32 i = 0; i < n && !expect; i++) {
       struct model_page *m = &model[at + i];
       if (!m->mapped) expect = -ENOMEM;
@@ -416,7 +438,8 @@ static void walk_step(struct mm *mm) {
   } else { /* mremap to a fixed place, or in place */
     u32 to = next(WALK), more = 1 + next(MIN(WALK - to, 12u));
     if (to < at + n && at < to + more) return;
-    i64 r = mm_remap(mm, P(BASE + at), P(n), P(more), MREMAP_MAYMOVE | MREMAP_FIXED, P(BASE + to));
+    i64 r = with_failure(mm_remap(risky(mm), P(BASE + at), P(n), P(more), MREMAP_MAYMOVE | MREMAP_FIXED, P(BASE + to)));
+    if (injected) return;
     if (r < 0) {
       CHECK_EQ(r, -EFAULT);
       return;
@@ -437,6 +460,7 @@ static void test_random(u32 steps) {
   for (u32 i = 0; i < steps && failures < 20; i++) {
     walk_step(mm);
     if (i % 1024 == 0) check_invariants(mm);
+    if (i % 4096 == 0) injecting = !injecting;
     if (i % 10007 == 0) { /* the child of a fork has the same areas and what was written */
       struct mm *child = mm_fork(mm);
       CHECK_EQ(child->mapped_bytes, mm->mapped_bytes);
