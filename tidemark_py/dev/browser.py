@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import queue
@@ -49,8 +50,12 @@ class Browser:
 
     def __init__(self, flags: tuple[str, ...] = ()) -> None:
         self._profile = tempfile.mkdtemp(prefix="tidemark-chromium-")
-        read_command, self._write = os.pipe()
-        self._read, write_answer = os.pipe()
+        low_read, self._write = os.pipe()
+        self._read, low_write = os.pipe()
+        # well above 3 and 4, so that moving one there does not overwrite the other
+        read_command, write_answer = (fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (low_read, low_write))
+        os.close(low_read)
+        os.close(low_write)
         command = [str(find_chromium()), *FLAGS, f"--user-data-dir={self._profile}", *flags]
         if os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium's sandbox refuses root

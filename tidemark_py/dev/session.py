@@ -137,6 +137,8 @@ class Session:
             self._stop_host()
             raise SessionError(f"the runtime did not start in {self.host}: {problem}{said}")
         self.start_ms = (time.monotonic() - began) * 1000
+        times = ", ".join(f"{k} {v:.0f} ms" for k, v in self.info.items() if k.endswith("_ms"))
+        self.log(f"{self.host}: ready after {self.start_ms:.0f} ms ({times})")
 
     def _await_ready(self, deadline: float) -> str:
         while time.monotonic() < deadline:

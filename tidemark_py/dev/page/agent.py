@@ -202,7 +202,9 @@ class Agent:
             text = f"{type(e).__name__}: {e}" if isinstance(e, tm.TidemarkError) else traceback.format_exc()
             send({"t": "failed", "text": text})
             return
-        send({"t": "ready", "create_ms": (created - began) * 1000, "layers_ms": (ready - created) * 1000})
+        times = {"python_ms": js.performance.now() - (ready - began) * 1000}
+        times |= {"create_ms": (created - began) * 1000, "layers_ms": (ready - created) * 1000}
+        send({"t": "ready", **times})
 
     async def root(self, keep: bool) -> int:
         """The root a command gets: a fresh view of the layers, or the one before."""
