@@ -37,8 +37,7 @@ static bool has_content(const struct vma *v, u32 perm) {
   return (perm & PERM_RESIDENT) && ((perm & PERM_DIRTY) || v->file || v->shared || v->signal_code);
 }
 
-void pages_drop(struct mm *mm, const struct vma *v, u32 start, u32 end) {
-  if ((v->prot & PERM_X) && start < end) cpu_code_invalidate(mm, start, end - start);
+static void forget(struct mm *mm, const struct vma *v, u32 start, u32 end) {
   for (u32 page = pages_next(start, end, 0xff); page < end; page = pages_next(page, end, 0xff)) {
     u32 run = page, clear = 0;
     for (; page < end; page++) {
@@ -56,6 +55,11 @@ void pages_drop(struct mm *mm, const struct vma *v, u32 start, u32 end) {
     if (clear) guest_fill((u32)page_addr(page - clear), 0, clear << PAGE_SHIFT);
     guest_perm_fill(run, 0, page - run);
   }
+}
+
+void pages_drop(struct mm *mm, const struct vma *v, u32 start, u32 end) {
+  if ((v->prot & PERM_X) && start < end) cpu_code_invalidate(mm, start, end - start);
+  forget(mm, v, start, end);
 }
 
 void pages_protect(struct mm *mm, const struct vma *v, u32 start, u32 end) {
@@ -110,7 +114,8 @@ int mm_page_import(struct mm *mm, u32 page, const void *src) {
   return 0;
 }
 
+/* The translations go with the mm (mm_put), not page by page. */
 void mm_reset_guest(struct mm *mm) {
-  for (u32 i = 0; i < mm->vma_count; i++) pages_drop(mm, &mm->vmas[i], mm->vmas[i].start, mm->vmas[i].end);
+  for (u32 i = 0; i < mm->vma_count; i++) forget(mm, &mm->vmas[i], mm->vmas[i].start, mm->vmas[i].end);
   mm->resident_pages = mm->dirty_pages = 0;
 }
