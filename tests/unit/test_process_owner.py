@@ -93,7 +93,7 @@ async def test_without_workers_a_fork_says_eagain_and_a_spawn_is_killed(machine:
     assert all(h.returncode is None for h in held)
 
 
-async def test_a_thread_runs_beside_its_owner_and_their_memory_is_pooled_only_when_all_are_go(machine: Machine) -> None:
+async def test_a_thread_runs_beside_its_owner_and_their_memory_is_pooled_only_when_all_end(machine: Machine) -> None:
     p = await machine.runtime.spawn(["hang"], stdout=DEVNULL, stderr=DEVNULL)
     await settle()
     pool = machine.owner.pool

@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from ..abi.gen import messages as m
-from ..abi.gen.abi import Notify, Syscall
+from ..abi.gen.abi import LayerHeader, Notify, Syscall
 from ..channel.later import Later
 from ..channel.port import Port
 from ..channel.wire import linux_error
@@ -200,7 +200,7 @@ class KernelWorker:
             self._kernel.call("tk_blob_free", index, len(message.index))
             if blob:
                 self._kernel.call("tk_blob_free", blob, blob_bytes)
-        return m.FsApplyLayerReply(entries=result)
+        return m.FsApplyLayerReply(entries=LayerHeader.unpack(message.index).entries)
 
     def _copy_in(self, data: Any, size: int, name: str) -> int:
         address = int(self._kernel.call("tk_blob_alloc", size))
