@@ -14,7 +14,6 @@ import os
 import queue
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
@@ -50,24 +49,14 @@ class Browser:
 
     def __init__(self, flags: tuple[str, ...] = ()) -> None:
         self._profile = tempfile.mkdtemp(prefix="tidemark-chromium-")
-        low_read, self._write = os.pipe()
-        self._read, low_write = os.pipe()
-        # well above 3 and 4, so that moving one there does not overwrite the other
-        read_command, write_answer = (fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (low_read, low_write))
-        os.close(low_read)
-        os.close(low_write)
+        command_read, self._write = os.pipe()
+        self._read, answer_write = os.pipe()
         command = [str(find_chromium()), *FLAGS, f"--user-data-dir={self._profile}", *flags]
         if os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium's sandbox refuses root
-        # the browser wants the pipe as descriptors 3 and 4; sh moves them there
-        shell = f'exec "$@" 3<&{read_command} 4>&{write_answer}'
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", shell, "sh", *command, "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=(read_command, write_answer), start_new_session=True,
-        )  # fmt: skip
-        os.close(read_command)
-        os.close(write_answer)
+        self.pid = _start([*command, "about:blank"], command_read, answer_write)
+        os.close(command_read)
+        os.close(answer_write)
         self._lock = threading.Lock()
         self._last = 0
         self._pending: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
@@ -156,14 +145,13 @@ class Browser:
         """End the browser, everything it started, and its profile."""
         with contextlib.suppress(BrowserError):
             self.call("Browser.close", timeout=5)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(5)
+        self.gone.wait(5)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        for fd in (self._write,):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        with contextlib.suppress(OSError):
+            os.close(self._write)
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def __enter__(self) -> Browser:
@@ -270,6 +258,19 @@ class Page:
         self.browser.forget(self)
         with contextlib.suppress(BrowserError):
             self.browser.call("Target.closeTarget", targetId=self.target)
+
+
+def _start(command: list[str], commands: int, answers: int) -> int:
+    """Start the browser in a session of its own with the pipe as descriptors 3 and 4, where it wants it; its pid."""
+    # first well above 3 and 4, so that moving one there does not overwrite the other
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (commands, answers)]
+    moves = [(os.POSIX_SPAWN_DUP2, high[0], 3), (os.POSIX_SPAWN_DUP2, high[1], 4)]
+    nothing = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    try:
+        return os.posix_spawn(command[0], command, os.environ, file_actions=[*nothing, *moves], setsid=True)
+    finally:
+        for fd in high:
+            os.close(fd)
 
 
 def _text(argument: dict[str, Any]) -> str:
