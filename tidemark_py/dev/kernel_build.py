@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from . import abigen
+from . import abigen, tools_setup
 from .toolchain import ASSETS, BUILD, KERNEL, ROOT, BuildError, binaryen, first_tool, jobs, run, say, step, zig, zig_env
 
 WARNINGS = ("-Wall", "-Wextra")
@@ -178,10 +178,9 @@ def native_compiler(sanitize: str, strict: bool) -> Compiler:
     flags = (*NATIVE_COMPILE, *LANGUAGE, *WARNINGS, *SANITIZE[sanitize], *(("-Werror",) if strict else ()))
     name = f"native{SUFFIX[sanitize]}{'-strict' if strict else ''}"
     if sanitize == "address":
-        tool = first_tool("gcc", "clang")
-        if tool is None:
-            raise BuildError("the address sanitizer needs gcc: sudo apt-get install -y gcc libc6-dev")
-        return Compiler((tool,), flags, name)
+        if first_tool("gcc", "clang") is None:
+            tools_setup.require(tools_setup.SANITIZERS)
+        return Compiler((first_tool("gcc", "clang") or "gcc",), flags, name)
     return Compiler(
         (str(zig()), "cc", *NATIVE_TARGET), (*flags, *(("-fno-sanitize=all",) if sanitize == "none" else ())), name
     )

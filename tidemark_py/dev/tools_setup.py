@@ -38,12 +38,8 @@ NODE_VERSION = "24.21.0"
 PYODIDE_WHEELS = ("micropip==0.11.1",)
 # program -> Debian packages that bring it
 BROWSER = {"chromium": ("chromium",), "chromedriver": ("chromium-driver",)}
-MACHINE = {
-    "gcc": ("gcc", "libc6-dev"),
-    "node": ("nodejs",),
-    "npm": ("npm",),
-    "git": ("git",),
-}
+MACHINE = {"node": ("nodejs",), "npm": ("npm",)}
+SANITIZERS = {"gcc": ("gcc", "libc6-dev")}
 
 
 def _stamp_text(*what: object) -> str:
@@ -123,8 +119,8 @@ def _apt(packages: list[str], why: str) -> None:
             run(command.split(), "apt-get install", env=env)
 
 
-def _machine(browser: bool) -> None:
-    wanted = {**MACHINE, **(BROWSER if browser else {})}
+def require(wanted: dict[str, tuple[str, ...]]) -> None:
+    """Programs of the machine itself: installed when we are root, else named. Raises BuildError."""
     missing = sorted({p for tool, packages in wanted.items() if not shutil.which(tool) for p in packages})
     if missing:
         _apt(missing, f"missing on this machine: {', '.join(missing)}")
@@ -135,7 +131,7 @@ def setup(*, browser: bool = True) -> None:
 
     Raises BuildError naming what to install."""
     CACHE.mkdir(exist_ok=True)
-    _machine(browser)
+    require({**MACHINE, **(BROWSER if browser else {})})
     _venv_tools()
     _npm_tools()
     _wheels()
