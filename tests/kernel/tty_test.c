@@ -168,7 +168,7 @@ static void test_signals(void) {
   i32 group = 50;
   CHECK_EQ(slave->ops->ioctl(slave, TIOCSPGRP, (uintptr_t)&group), 0);
   group = 150;
-  CHECK_EQ(slave->ops->ioctl(slave, TIOCSPGRP, (uintptr_t)&group), -EPERM);
+  CHECK_EQ(slave->ops->ioctl(slave, TIOCSPGRP, (uintptr_t)&group), -ESRCH);
   CHECK_EQ(slave->ops->ioctl(slave, TIOCGPGRP, (uintptr_t)&group), 0);
   CHECK_EQ(group, 50);
   background = -ERESTARTSYS;

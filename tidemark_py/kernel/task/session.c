@@ -98,7 +98,7 @@ static void ops_set_current_tty(struct tty *tty) {
 
 static bool ops_group_in_session(i32 pgid, i32 sid) {
   for (u32 i = 0; i < MAX_PROCESSES; i++)
-    if (processes[i].state != PROCESS_FREE && processes[i].pgid == pgid && processes[i].sid == sid) return true;
+    if (processes[i].state != PROCESS_FREE && processes[i].pgid == pgid && (!sid || processes[i].sid == sid)) return true;
   return false;
 }
 

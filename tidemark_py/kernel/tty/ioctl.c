@@ -77,7 +77,7 @@ static i64 set_foreground(struct tty *t, bool master, uaddr_t arg) {
   if (tty_task_ops->current_tty() != t || t->session != tty_task_ops->current_session()) return -ENOTTY;
   if ((r = COPY_IN(group, arg))) return r;
   if (group < 0) return -EINVAL;
-  if (!tty_task_ops->group_in_session(group, t->session)) return -EPERM; /* or -ESRCH: no such group at all */
+  if (!tty_task_ops->group_in_session(group, t->session)) return tty_task_ops->group_in_session(group, 0) ? -EPERM : -ESRCH;
   t->foreground = group;
   return 0;
 }

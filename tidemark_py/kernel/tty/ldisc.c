@@ -152,7 +152,7 @@ static bool receive_canonical(struct tty *t, u8 c) {
   }
   if (extended && LFLAG(ECHO) && is_cc(t, c, VREPRINT)) return reprint(t, c), true;
   if (c == '\n') {
-    if (LFLAG(ECHO | ECHONL)) finish_erasing(t), echo_raw(t, '\n');
+    if (LFLAG(ECHO | ECHONL)) echo_raw(t, '\n');
     return store(t, c, true), true;
   }
   if (is_cc(t, c, VEOF)) return store(t, 0, true), true;
@@ -212,6 +212,7 @@ void ldisc_receive(struct tty *t, const u8 *bytes, u32 n) {
 }
 
 void ldisc_wake(struct tty *t) {
+  output_settle(t);
   if (LFLAG(ICANON) ? t->line_pos != t->read_pos : used(t)) wait_wake(&t->slave_read, POLLIN | POLLRDNORM);
   if (t->output_used || t->packet_status) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
 }

@@ -69,14 +69,18 @@ i64 output_take(struct tty *t, struct iobuf *io) {
       if (!done) done = r;
       break;
     }
-    done += r, t->output_used -= (u32)r, t->output_head = (t->output_head + (u32)r) % OUTPUT_BYTES;
+    done += r, t->output_used -= (u32)r, t->output_settled -= MIN((u32)r, t->output_settled), t->output_head = (t->output_head + (u32)r) % OUTPUT_BYTES;
   }
+  output_settle(t);
   if (was_high && t->output_used < OUTPUT_BYTES / 2) wait_wake(&t->slave_write, POLLOUT | POLLWRNORM);
   return done;
 }
 
+/* Linux hands output on to the master's own buffer of 4 KiB at once: a flush reaches what lies behind that alone. */
+void output_settle(struct tty *t) { t->output_settled = MIN(t->output_used, 4096u); }
+
 void output_flush(struct tty *t) {
-  t->output_head = t->output_used = 0;
+  t->output_used = t->output_settled;
   if (t->packet) t->packet_status |= TIOCPKT_FLUSHWRITE;
   wait_wake(&t->slave_write, POLLOUT | POLLWRNORM);
 }

@@ -12,7 +12,7 @@ static struct tty *ptys[MAX_PTYS];
 static const struct guest_termios2 initial_termios = {
     .c_iflag = ICRNL | IXON,
     .c_oflag = OPOST | ONLCR,
-    .c_cflag = B38400 | CS8 | CREAD | HUPCL,
+    .c_cflag = B38400 | CS8 | CREAD,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
     .c_cc = {[VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1, [VSTART] = 17, [VSTOP] = 19,
            [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22},
@@ -200,6 +200,7 @@ static i64 slave_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
       break;
     }
     if (output_blocked(t)) {
+      output_settle(t);
       if (t->output_used) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
       if ((r = f->flags & O_NONBLOCK ? -EAGAIN : wait_on(&t->slave_write, WAIT_FOREVER))) break;
       continue;
@@ -213,6 +214,7 @@ static i64 slave_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
       if (!output_processed(t, chunk[i])) return done ? done : -ENOMEM; /* only the ring's first allocation fails */
     done += r;
   }
+  output_settle(t);
   if (done) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
   return done ? done : r;
 }

@@ -14,7 +14,7 @@ struct tty_task_ops {
   bool (*current_is_leader)(void);
   struct tty *(*current_tty)(void);
   void (*set_current_tty)(struct tty *tty);        /* of the current session; NULL drops it */
-  bool (*group_in_session)(i32 pgid, i32 sid);
+  bool (*group_in_session)(i32 pgid, i32 sid); /* sid 0: in any */
   void (*hangup_session)(i32 sid, i32 foreground); /* SIGHUP + SIGCONT */
   int (*install_fd)(struct ofd *f, u32 cloexec);   /* TIOCGPTPEER: into the current fd table; takes the reference */
 };

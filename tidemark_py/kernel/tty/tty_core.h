@@ -32,6 +32,7 @@ struct tty {
   /* output: what the master reads */
   u8 *output; /* OUTPUT_BYTES ring, made at the first byte */
   u32 output_head, output_used;
+  u32 output_settled; /* of these a flush takes none away: see output_flush */
   u32 column;
   bool stopped;      /* ^S or TCOOFF */
   bool stopped_call; /* by TCOOFF: no character starts it again */
@@ -49,6 +50,7 @@ bool output_blocked(const struct tty *t);          /* a program's write must wai
 bool output_byte(struct tty *t, u8 c);             /* as it is; false: full */
 bool output_processed(struct tty *t, u8 c);        /* through OPOST */
 i64 output_take(struct tty *t, struct iobuf *io);  /* the master reads */
+void output_settle(struct tty *t); /* at the end of a write, before the master is woken */
 void output_flush(struct tty *t);
 void tty_stop(struct tty *t);
 void tty_start(struct tty *t);
