@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 from .toolchain import CACHE, NPM, VENV, WHEELS, BuildError, node, node_package, python, run, say, step
@@ -119,7 +120,7 @@ def _apt(packages: list[str], why: str) -> None:
             run(command.split(), "apt-get install", env=env)
 
 
-def require(wanted: dict[str, tuple[str, ...]]) -> None:
+def require(wanted: Mapping[str, tuple[str, ...]]) -> None:
     """Programs of the machine itself: installed when we are root, else named. Raises BuildError."""
     missing = sorted({p for tool, packages in wanted.items() if not shutil.which(tool) for p in packages})
     if missing:
