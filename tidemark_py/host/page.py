@@ -159,7 +159,13 @@ class PageHost:
         if isinstance(source, str):
             try:
                 response = await js.fetch(source)
-                return await response.arrayBuffer() if response.ok else None
+                if not response.ok:
+                    return None
+                body = await response.arrayBuffer()
+                if js.Uint8Array.new(body, 0, 2).to_bytes() == b"\x1f\x8b":  # a server unpacks .gz, or does not
+                    stream = js.Response.new(body).body.pipeThrough(js.DecompressionStream.new("gzip"))
+                    body = await js.Response.new(stream).arrayBuffer()
+                return body
             except JsException:
                 return None
         return to_js(source).buffer if isinstance(source, (bytes, bytearray, memoryview)) else source
