@@ -34,6 +34,7 @@ extern int dprintf(int, const char *, ...);
 _Thread_local u8 *guest_base;
 struct guest_memory { /* shared by the threads of a process */
   u8 *base;
+  u32 refs; /* workers that hold it; the owner counts */
   u32 pages; /* 64 KiB, the hidden head included */
 };
 static _Thread_local struct guest_memory *guest_memory_now;
@@ -79,6 +80,7 @@ static struct guest_memory *memory_new(void) {
   m->base = mmap(NULL, WINDOW_BYTES + 4096, 3, 0x4022, -1, 0); /* PROT RW; PRIVATE ANONYMOUS NORESERVE */
   if (m->base == (void *)-1) abort();
   m->pages = (HEAD_BYTES + 65535) / 65536;
+  m->refs = 1;
   return m;
 }
 static void memory_bind(struct guest_memory *m) {
@@ -90,7 +92,6 @@ static void memory_bind(struct guest_memory *m) {
 struct worker {
   u32 instance;
   struct guest_memory *memory; /* own, or a process mate's for START_THREAD */
-  bool own_memory;
   u32 wake, slot, generation, thread;
   struct worker *next_idle;
   pthread_type pthread;
@@ -127,7 +128,6 @@ static void *worker_main(void *arg) {
   for (u32 seen = 0;;) {
     while (__atomic_load_n(&w->wake, __ATOMIC_SEQ_CST) == seen) host_wait32(&w->wake, seen, -1);
     seen++;
-    if (!w->memory) w->memory = memory_new(), w->own_memory = true;
     memory_bind(w->memory);
     task_run(w->slot, w->generation);
     queue_push(NOTIFY_EXITED, w->slot, w);
@@ -151,24 +151,34 @@ static struct worker *worker_take(void) {
   return w;
 }
 
+static void memory_let_go(struct worker *w) {
+  struct guest_memory *m = w->memory;
+  w->memory = NULL;
+  if (!m || --m->refs) return;
+  munmap(m->base, WINDOW_BYTES + 4096);
+  free(m);
+}
+
 static void owner_start(u32 slot) {
   struct thread_record r = thread_records[slot];
   struct worker *w = worker_take();
   if (w) {
     if (r.start_kind == START_THREAD) {
-      if (w->own_memory) {
-        munmap(w->memory->base, WINDOW_BYTES + 4096);
-        free(w->memory);
-      }
+      memory_let_go(w);
       w->memory = slot_worker[r.memory_owner]->memory;
-      w->own_memory = false;
-    } else if (!w->own_memory) {
-      w->memory = NULL;
+      w->memory->refs++;
+    } else if (!w->memory) {
+      w->memory = memory_new();
     }
     w->slot = slot, w->generation = r.generation;
     slot_worker[slot] = w;
     __atomic_add_fetch(&w->wake, 1, __ATOMIC_SEQ_CST);
     host_wake32(&w->wake, 1);
+  }
+  if (!w && r.waiter < 0) {
+    kernel_lock();
+    task_worker_died(slot, 0);
+    kernel_unlock();
   }
   if (r.waiter >= 0) {
     kernel_lock();
@@ -194,7 +204,10 @@ static void *owner_main(void *arg) {
       spin_unlock(&queue_lock_word);
       if (!any) break;
       if (kind == NOTIFY_START) owner_start(slot);
-      if (kind == NOTIFY_EXITED) w->next_idle = idle, idle = w;
+      if (kind != NOTIFY_EXITED) continue;
+      /* the last thread of a process has zeroed their memory; the others must not keep what is still in use */
+      if (w->memory->refs > 1) memory_let_go(w);
+      w->next_idle = idle, idle = w;
     }
     host_wait32(&queue_word, seen, -1);
   }

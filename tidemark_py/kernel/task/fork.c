@@ -172,7 +172,9 @@ static i64 clone_thread(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_
   if (flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = child_tid;
   if (flags & CLONE_PARENT_SETTID) copy_out(parent_tid, &tid, sizeof tid);
   if (flags & CLONE_CHILD_SETTID) copy_out(child_tid, &tid, sizeof tid);
-  t->record->memory_owner = (i32)self->index;
+  const struct thread *holder = self; /* a vfork child has no worker of its own */
+  while (holder->vfork_parent) holder = holder->vfork_parent;
+  t->record->memory_owner = (i32)holder->index;
   event_post(EVENT_SPAWN, p->pid, tid, 3, t->index);
   int r = task_hand_over(t, self, START_THREAD);
   if (r < 0) {
