@@ -369,7 +369,7 @@ static i64 climb(const struct fs_context *fs, char *buf, u32 bytes) {
 i64 path_of_cwd(const struct fs_context *fs, char *buf, u32 bytes) {
   if (!fs->cwd->nlink) return -ENOENT;
   struct inode *by_text = dir_by_text(fs, fs->cwd_path, (u32)strlen(fs->cwd_path));
-  bool same = by_text == fs->cwd;
+  bool same = by_text && by_text->sb == fs->cwd->sb && by_text->ino == fs->cwd->ino; /* procfs makes inodes anew */
   if (by_text) inode_put(by_text);
   if (!same) return climb(fs, buf, bytes);
   u32 n = (u32)strlen(fs->cwd_path);

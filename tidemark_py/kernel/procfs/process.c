@@ -19,6 +19,16 @@ static const char *state_text(char letter) {
 static const char *name_of(const struct proc_node *n, const struct process *p, const struct thread *t) {
   return n->tid && t && t->name[0] ? t->name : p->name;
 }
+static void add_name(struct text *t, const char *name) { /* one line whatever it contains */
+  for (; *name; name++) {
+    if (*name == '\n')
+      text_add(t, "\\n", 2);
+    else if (*name == '\\')
+      text_add(t, "\\\\", 2);
+    else
+      text_add(t, name, 1);
+  }
+}
 static struct mm *mm_of(const struct process *p) { return p->state == PROCESS_ZOMBIE ? NULL : p->mm; }
 static u64 resident_bytes(const struct process *p) { return mm_of(p) ? (u64)p->mm->resident_pages * PAGE_BYTES : 0; }
 
@@ -41,7 +51,6 @@ static i64 write_comm(const struct proc_node *n, const char *data, u32 bytes) {
   struct process *p = node_process(n);
   struct thread *th = node_thread(n);
   u32 length = MIN(bytes, 15u);
-  if (length && data[length - 1] == '\n') length--;
   if (th) memset(th->name, 0, sizeof th->name), memcpy(th->name, data, length);
   if (!n->tid || n->tid == n->pid) memset(p->name, 0, sizeof p->name), memcpy(p->name, data, length);
   return bytes;
@@ -113,8 +122,9 @@ static int show_status(struct text *t, const struct proc_node *n) {
   struct thread *th = node_thread(n);
   const struct credentials *c = &p->cred;
   char letter = state_letter(p, th);
-  text_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-              name_of(n, p, th), p->fs ? p->fs->umask : 0, state_text(letter), p->pid, n->tid ? n->tid : p->pid,
+  text_add(t, "Name:\t", 6), add_name(t, name_of(n, p, th));
+  text_printf(t, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+              p->fs ? p->fs->umask : 0, state_text(letter), p->pid, n->tid ? n->tid : p->pid,
               p->parent ? p->parent->pid : 0);
   text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid,
               c->gid, c->egid, c->sgid, c->fsgid, p->fds ? p->fds->capacity : 0);
