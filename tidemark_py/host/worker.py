@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import js
-from pyodide.ffi import JsException, create_proxy, to_js
+from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 
 from ..abi.gen.abi import STAGING_BYTES
 from ..errors import BootError, InternalError, KernelPanic
@@ -79,6 +79,19 @@ class WorkerKernel:
             raise self._lost(e) from None
         return NOTHING if result is None else result
 
+    def throw(self, locked: bool) -> None:
+        """For tests: what a trap in this worker does. Without the lock: an uncaught error of the worker."""
+        if locked:
+            self._instance.holdLock()
+            self._instance.crashed()
+            self.call("tk_heap_used")
+            raise KernelPanic(self._instance.panicText())
+
+        def thrown() -> None:
+            raise InternalError("thrown by a test")
+
+        js.setTimeout(create_once_callable(thrown), 0)
+
     def _lost(self, error: JsException) -> Exception:
         """A throw out of the kernel: panic when it held the lock or said so."""
         if self._instance.crashed():
@@ -127,9 +140,14 @@ class _Worker:
     def terminate(self) -> None:
         """End it."""
         self._handle.terminate()
-        for proxy in self._proxies:
-            js.setTimeout(proxy.destroy, 0)  # not while it may be what is calling us
-        self._proxies = []
+        proxies, self._proxies = self._proxies, []
+
+        def destroy() -> None:
+            for proxy in proxies:
+                proxy.destroy()
+
+        if proxies:
+            js.setTimeout(create_once_callable(destroy), 0)  # not while one of them may be what is calling us
 
 
 class WorkerHost:
@@ -168,8 +186,6 @@ class WorkerHost:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
         """setTimeout"""
-        from pyodide.ffi import create_once_callable
-
         js.setTimeout(create_once_callable(callback), int(seconds * 1000))
 
     async def sha256(self, data: Any) -> str:
