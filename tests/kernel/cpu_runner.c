@@ -1,5 +1,5 @@
-/* A native program around kernel/cpu alone: runs a static riscv64 ELF with read-write-execute pages and four calls
- * (write, exit, exit_group, clock_gettime), so that the cpu is tested without the other rooms.
+/* A native program around kernel/cpu alone: runs a static riscv64 ELF with a handful of calls (write, exit,
+ * clock_gettime, and signals of the kind cpu_fuzz_gen.py uses), so that the cpu is tested without the other rooms.
  *
  *   cpu_runner ELF              run it: its output is ours; exit status likewise; a fault is named on stderr
  *   cpu_runner --stats ELF      (built with -DCPU_TRACE) prints what was executed, as "name count" lines, to fd 3
@@ -76,8 +76,9 @@ int mm_slow_atomic(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u64 expe
 void mm_code_sync(struct mm *mm) { (void)mm; }
 
 /* ---- what was executed (CPU_TRACE) ---- */
-static u64 executed[ISA_OPS], total, taken, misaligned, nan_operands, rounding, floats;
+static u64 executed[ISA_OPS], compressed[24], total, taken, misaligned, nan_operands, rounding, floats;
 #ifdef CPU_TRACE
+#define COUNT_FROM 0x1001000u /* cpu_fuzz_gen.BLOCKS: its driver is not counted */
 static u64 last_pc;
 static i32 last_count;
 static bool last_valid;
@@ -85,9 +86,10 @@ static bool nan_at(u64 v, bool wide) {
   if (wide) return (v & ~0x8000000000000000ull) > 0x7ff0000000000000ull;
   return v >> 32 != 0xffffffffu || ((u32)v & 0x7fffffffu) > 0x7f800000u;
 }
-static void account(const struct cpu_state *st, const struct insn *d) {
+static void account(const struct cpu_state *st, const struct insn *d, u32 bits) {
   u32 format = insn_formats[d->op];
   executed[d->op]++, total++;
+  if (d->length == 2) compressed[(bits & 3) * 8 + (bits >> 13 & 7)]++;
   if (format == F_LOAD || format == F_STORE || format == F_FLOAD || format == F_FSTORE) {
     static const u8 sizes[ISA_OPS] = {[OP_LH] = 2, [OP_LHU] = 2, [OP_SH] = 2, [OP_LW] = 4, [OP_LWU] = 4, [OP_SW] = 4,
                                       [OP_FLW] = 4, [OP_FSW] = 4, [OP_LD] = 8, [OP_SD] = 8, [OP_FLD] = 8, [OP_FSD] = 8};
@@ -115,9 +117,10 @@ void cpu_trace(const struct cpu_state *st, u64 pc, i32 count) {
   if (last_valid) {
     i32 retired = last_count - count;
     u64 at = last_pc;
-    for (i32 i = 0; i < retired && i < 8; i++) {
-      struct insn d = insn_decode(code_bits(at));
-      account(&before, &d);
+    for (i32 i = 0; i < retired && at >= COUNT_FROM; i++) {
+      u32 bits = code_bits(at);
+      struct insn d = insn_decode(bits);
+      account(&before, &d, bits);
       if (insn_formats[d.op] == F_B && i == retired - 1 && pc != at + d.length) taken++;
       at += d.length;
     }
@@ -127,6 +130,17 @@ void cpu_trace(const struct cpu_state *st, u64 pc, i32 count) {
 }
 #endif
 
+/* ecall and ebreak leave cpu_run and are never followed by a slot. */
+static void trace_exit(u32 block, enum cpu_exit why) {
+#ifdef CPU_TRACE
+  last_valid = false;
+  if ((why == CPU_ECALL || why == CPU_BREAK) && cpu_pc(block) >= COUNT_FROM)
+    executed[why == CPU_ECALL ? OP_ECALL : OP_EBREAK]++, total++;
+#else
+  (void)block, (void)why;
+#endif
+}
+
 static void print_stats(void) {
   FILE *f = fdopen(3, "w");
   if (!f) return;
@@ -134,6 +148,8 @@ static void print_stats(void) {
           (unsigned long long)taken, (unsigned long long)misaligned, (unsigned long long)nan_operands,
           (unsigned long long)rounding, (unsigned long long)floats);
   for (u32 i = 1; i < ISA_OPS; i++) fprintf(f, "op.%s %llu\n", insn_names[i], (unsigned long long)executed[i]);
+  for (u32 i = 0; i < ARRAY_LEN(compressed); i++) /* quadrant and funct3; quadrant 0's 4 is reserved */
+    if (i != 4) fprintf(f, "c.q%u.f%u %llu\n", i / 8, i % 8, (unsigned long long)compressed[i]);
   fclose(f);
 }
 
@@ -161,10 +177,37 @@ static u64 load_elf(const char *path) {
       done += (u64)n;
     }
     u32 first = (u32)(vaddr >> PAGE_SHIFT), end = (u32)((vaddr + memsz + PAGE_BYTES - 1) >> PAGE_SHIFT);
-    guest_perm_fill(first, PERM_R | PERM_W | PERM_X | PERM_RESIDENT, end - first);
+    u32 flags = (u32)get(ph + 4, 4); /* PF_X 1, PF_W 2, PF_R 4 */
+    guest_perm_fill(first, PERM_R | (flags & 2 ? PERM_W : 0) | (flags & 1 ? PERM_X : 0) | PERM_RESIDENT, end - first);
   }
   close(fd);
   return get(head + 24, 8);
+}
+
+/* ---- signals: one frame deep, on a stack of our own choice; only the pc of the saved context can be changed ---- */
+static u64 handlers[32], signal_stack;
+static u8 saved_block[REGBLOCK_BYTES];
+static bool signal_raise(u32 block, u32 signo, i32 code, u64 addr) {
+  if (signo >= 32 || !handlers[signo] || !signal_stack) return false;
+  u32 frame = (u32)signal_stack - 2048, info = frame, context = frame + 128;
+  guest_head_copy_in(saved_block, block, REGBLOCK_BYTES);
+  guest_st32(info, signo), guest_st32(info + 8, (u32)code), guest_st64(info + 16, addr);
+  guest_st64(context + 176, cpu_pc(block));
+  cpu_set_x(block, 2, frame), cpu_set_x(block, 10, signo), cpu_set_x(block, 11, info), cpu_set_x(block, 12, context);
+  cpu_set_pc(block, handlers[signo]);
+  return true;
+}
+static void signal_return(u32 block) {
+  u64 retired = guest_head_ld64(block + REG_INSTRET);
+  guest_head_copy_out(block, saved_block, REGBLOCK_BYTES);
+  guest_head_st64(block + REG_INSTRET, retired);
+  cpu_set_pc(block, guest_ld64((u32)signal_stack - 2048 + 128 + 176));
+}
+static bool exit_to_signal(u32 block, enum cpu_exit why, const struct cpu_fault *fault) {
+  u64 pc = cpu_pc(block);
+  if (why == CPU_FAULT) return signal_raise(block, (u32)fault->si_signo, fault->si_code, fault->addr);
+  if (why == CPU_ILLEGAL) return signal_raise(block, SIGILL, ILL_ILLOPC, pc);
+  return why == CPU_BREAK && signal_raise(block, SIGTRAP, TRAP_BRKPT, pc);
 }
 
 static int ecall(u32 block) {
@@ -182,6 +225,9 @@ static int ecall(u32 block) {
   }
   case 93:
   case 94: return (int)(a0 & 255);
+  case 132: signal_stack = guest_ld64((u32)a0) + guest_ld64((u32)a0 + 16), r = 0; break;
+  case 134: handlers[a0 & 31] = guest_ld64((u32)a1), r = 0; break;
+  case 139: signal_return(block); return -1;
   case 113: {
     u64 now = host_monotonic_ns(), t[2] = {now / 1000000000u, now % 1000000000u};
     guest_copy_from_kernel((u32)a1, t, sizeof t);
@@ -223,11 +269,9 @@ int main(int argc, char **argv) {
   int status = -1;
   while (status < 0) {
     enum cpu_exit why = cpu_run(&mm, block, 1 << 30, &poll, &fault);
-#ifdef CPU_TRACE
-    last_valid = false;
-#endif
+    trace_exit(block, why);
     if (why == CPU_ECALL) status = ecall(block);
-    else if (why != CPU_BUDGET) {
+    else if (why != CPU_BUDGET && !exit_to_signal(block, why, &fault)) {
       fprintf(stderr, "cpu_runner: exit %d at pc 0x%llx, addr 0x%llx, signal %d code %d\n", (int)why,
               (unsigned long long)cpu_pc(block), (unsigned long long)fault.addr, fault.si_signo, fault.si_code);
       status = 125;
