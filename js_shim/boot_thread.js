@@ -56,7 +56,7 @@ function start(slot, generation) {
 function crashed(slot, error) {
   const panic = kernel?.crashed() ?? false;
   const e = /** @type {any} */ (error);
-  parent.post({ m: MESSAGE.THREAD_CRASHED, worker, slot, text: panic && kernel ? kernel.panicText() : String(e?.stack ?? e), panic });
+  parent.post({ m: MESSAGE.THREAD_CRASHED, worker, slot, text: panic && kernel ? kernel.panicText() : String(e?.message ?? e), panic });
 }
 
 parent.listen((m) => {
@@ -66,6 +66,9 @@ parent.listen((m) => {
     } catch (e) {
       crashed(m.slot, e);
     }
+  } else if (m.m === MESSAGE.THREAD_THROW) {
+    if (m.locked) kernel?.holdLock();
+    crashed(-1, new Error("thrown by a test"));
   } else if (m.m === MESSAGE.THREAD_BOOT) {
     boot(m).catch((e) => crashed(-1, e));
   } else {

@@ -30,7 +30,8 @@ export class KernelPanic extends Error {
  *
  * @typedef {object} Instance
  * @property {Record<string, any>} exports tk_ functions
- * @property {(text: string) => boolean} crashed call after a throw: true when the whole kernel is lost
+ * @property {() => boolean} crashed call after a throw: true when the whole kernel is lost
+ * @property {() => void} holdLock for tests: as if this instance had thrown under the kernel lock
  * @property {() => string} panicText
  * @property {Record<string, number>} address of thread_records, event_ring, counters
  */
@@ -110,6 +111,10 @@ export function instantiate(o) {
     exports,
     address: /** @type {any} */ (address),
     panicText,
+    holdLock() {
+      const w = words();
+      for (let seen; (seen = Atomics.compareExchange(w, lockWord, 0, o.instance + 1)) !== 0; ) Atomics.wait(w, lockWord, seen, 10);
+    },
     // A throw under the kernel lock would leave everybody waiting for it: mark the panic, open the lock, wake them all.
     crashed() {
       const w = words();

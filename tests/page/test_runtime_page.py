@@ -21,3 +21,121 @@ def test_split_and_together_boot_and_run_a_pipeline(page: Page) -> None:
                 print(topology, time.perf_counter() - t)
         out
     """) == {"split": ["hi", 3], "together": ["hi", 3]}
+
+
+def test_streams_both_ways_and_backpressure(page: Page) -> None:
+    assert page.run("""
+        rt = await shared_runtime()
+        p = await rt.spawn(["cat"], stdin=PIPE, stdout=PIPE)
+        data = bytes(range(256)) * 20000
+        t = time.perf_counter()
+        out, err = await asyncio.wait_for(p.communicate(data), 30)
+        print("cat 5 MB", time.perf_counter() - t)
+        flood = await rt.spawn(["sh", "-c", "yes | head -c 10000000; echo done >&2"], stdout=PIPE, stderr=PIPE)
+        await asyncio.sleep(0.3)
+        held = flood.returncode is None
+        n = 0
+        while chunk := await flood.stdout.read(65536):
+            n += len(chunk)
+        [out == data, held, n, (await flood.stderr.readline()).decode(), await flood.wait()]
+    """) == [True, True, 10000000, "done\n", 0]
+
+
+def test_missing_and_malformed_programs(page: Page) -> None:
+    assert page.run("""
+        rt = await shared_runtime()
+        said = []
+        try:
+            await rt.spawn(["nothing"])
+        except FileNotFoundError as e:
+            said.append(e.filename)
+        await rt.fs.write_file("/tmp/bad", b"\\x7fELF nonsense", 0o755)
+        await rt.fs.write_file("/tmp/plain", b"text", 0o644)
+        for path in ("/tmp/bad", "/tmp/plain"):
+            try:
+                await rt.spawn([path])
+            except OSError as e:
+                said.append([type(e).__name__, e.strerror, e.filename])
+        done = await rt.run(["sh", "-c", "nothing; echo $?"])
+        said + [done.stdout.decode(), done.stderr.decode()]
+    """) == [
+        "nothing",
+        ["OSError", "Exec format error", "/tmp/bad"],
+        ["PermissionError", "Permission denied", "/tmp/plain"],
+        "127\n",
+        "sh: nothing: not found\n",
+    ]
+
+
+def test_a_terminal_edits_lines_sends_signals_and_is_resized(page: Page) -> None:
+    out = page.run("""
+        rt = await shared_runtime()
+        p = await rt.spawn(["sh"], tty=(33, 99), env={"PATH": "/bin", "PS1": "$ ", "TERM": "xterm"})
+        async def until(text):
+            got = b""
+            while text not in got:
+                got += await asyncio.wait_for(p.stdout.read(4096), 10)
+            return got
+        await until(b"$ ")
+        p.stdin.write(b"stty size\\n")
+        await until(b"33 99\\r\\n")
+        p.resize(40, 120)
+        p.stdin.write(b"stty size\\n")
+        await until(b"40 120\\r\\n")
+        p.stdin.write(b"sleep 100\\n")
+        await asyncio.sleep(0.3)
+        p.stdin.write(b"\\x03")
+        await until(b"$ ")
+        p.stdin.write(b"echo status $?\\n")
+        got = await until(b"status 130")
+        p.stdin.write(b"exit 4\\n")
+        rest = await asyncio.wait_for(p.stdout.read(), 10)
+        [await asyncio.wait_for(p.wait(), 10), p.stdout.at_eof()]
+    """)
+    assert out == [4, True]
+
+
+def test_an_endless_loop_is_killed_at_once(page: Page) -> None:
+    took, code = page.run("""
+        rt = await shared_runtime()
+        p = await rt.spawn(["sh", "-c", "while :; do :; done"], stdout=DEVNULL, stderr=DEVNULL)
+        await asyncio.sleep(0.2)
+        t = time.perf_counter()
+        p.kill()
+        code = await asyncio.wait_for(p.wait(), 10)
+        [time.perf_counter() - t, code]
+    """)
+    assert code == -9 and took < 1
+
+
+def test_roots_are_fresh_copies(page: Page) -> None:
+    assert page.run("""
+        rt = await shared_runtime()
+        seen = []
+        for n in range(3):
+            root = await rt.root_new(0)
+            await rt.run(["sh", "-c", f"echo {n} >> /tmp/mark; rm -f /bin/true"], root=root)
+            seen.append((await rt.fs.read_file("/tmp/mark", root=root)).decode())
+            await rt.root_drop(root)
+        seen + [await rt.fs.exists("/tmp/mark"), await rt.fs.exists("/bin/true")]
+    """) == ["0\n", "1\n", "2\n", False, True]
+
+
+def test_a_corrupted_layer_is_refused_whole_and_names_the_file(page: Page) -> None:
+    said, left = page.run("""
+        rt = await shared_runtime()
+        await busybox(rt)
+        root = await rt.root_new(-1)
+        good = builtins.layer
+        blob = good.blob.slice()
+        entry = next(e for e in good.entries() if e.is_file and e.size > 1000)
+        blob[entry.offset + 500] ^= 1
+        bad = tm.layers.Layer(good.manifest, good.index, blob, "bad")
+        try:
+            await rt.fs.apply_layer(bad, root=root)
+            said = "accepted"
+        except tm.LayerError as e:
+            said = str(e)
+        [said, [entry.path in said, await rt.fs.exists("/" + entry.path, root=root)]]
+    """)
+    assert "corrupted" in said and left == [True, False]

@@ -45,6 +45,9 @@ class Kernel(Protocol):
     def peek(self, address: int, size: int) -> bytes:
         """Bytes of kernel memory; address must lie in the part there since creation unless it is a blob."""
 
+    def throw(self, locked: bool) -> None:
+        """For tests: throw out of this worker, with the kernel lock held or not."""
+
     def poke(self, address: int, data: Any) -> None:
         """Copy a host buffer (bytes, or a Uint8Array) into kernel memory, which may have grown."""
 

@@ -239,6 +239,12 @@ class FakeKernel:
         """Kernel memory."""
         return bytes(self.memory[address : address + size])
 
+    def throw(self, locked: bool) -> None:
+        """A panic, or nothing."""
+        if locked:
+            self.panic = "thrown by a test"
+            raise KernelPanic(self.panic)
+
     def poke(self, address: int, data: Any) -> None:
         """Kernel memory."""
         self.memory[address : address + len(data)] = data

@@ -11,7 +11,7 @@ from typing import Any
 
 import js
 from pyodide.code import run_js
-from pyodide.ffi import JsException, create_proxy, to_js
+from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 
 from ..errors import BootError, IsolationError
 from . import assets, node
@@ -75,9 +75,13 @@ class RoleWorker:
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.terminate()
-            for proxy in self._proxies:
-                proxy.destroy()
-            self._proxies = []
+            proxies, self._proxies = self._proxies, []
+
+            def destroy() -> None:
+                for proxy in proxies:
+                    proxy.destroy()
+
+            js.setTimeout(create_once_callable(destroy), 0)  # not now: one of them may be what is calling us
 
 
 class PageHost:

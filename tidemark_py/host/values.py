@@ -10,7 +10,7 @@ from pyodide.ffi import create_proxy, to_js
 
 from .contract import Wire
 
-__all__ = ["JsPort", "from_wire", "text_of", "to_wire"]
+__all__ = ["JsPort", "from_wire", "js_object", "kept_callback", "text_of", "to_wire"]
 
 _object = js.Object
 _from_entries = _object.fromEntries
@@ -28,6 +28,16 @@ def to_wire(wire: Wire) -> tuple[Any, Any]:
                 buffers = js.Array.new()
             buffers.push(getattr(value, name).buffer)
     return value, buffers
+
+
+def js_object(mapping: dict[str, Any]) -> Any:
+    """A plain JavaScript object; bytes become Uint8Arrays."""
+    return to_js(mapping, dict_converter=_from_entries)
+
+
+def kept_callback(function: Callable[..., Any]) -> Any:
+    """The function for JavaScript to call for as long as this interpreter lives."""
+    return create_proxy(function)
 
 
 def from_wire(value: Any) -> Wire:

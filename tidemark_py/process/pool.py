@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ..abi.gen.messages import ThreadBoot, ThreadExited, ThreadStart
+from ..abi.gen.messages import ThreadBoot, ThreadExited, ThreadStart, ThreadThrow
 from ..channel.wire import encode
 from ..host.contract import Host, Wire, WorkerHandle
 
@@ -134,6 +134,10 @@ class WorkerPool:
     def has_booted(self) -> bool:
         """Nothing is on its way any more."""
         return self.count(WorkerState.BOOTING) == 0
+
+    def throw(self, locked: bool) -> None:
+        """For tests: an idle worker throws."""
+        self._idle[0].handle.post(encode(ThreadThrow(locked)), [])
 
     def close(self) -> None:
         """Terminate all."""

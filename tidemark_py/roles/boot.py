@@ -12,6 +12,7 @@ from ..abi.gen.messages import RuntimeFailed
 from ..channel.wire import encode
 from ..errors import BootError, InternalError, KernelPanic
 from ..host.contract import RawPort
+from ..host.values import kept_callback
 from ..host.worker import WorkerHost, WorkerKernel, page_port
 from .kernel_worker import ROLE as KERNEL_WORKER
 from .kernel_worker import KernelWorker
@@ -89,8 +90,6 @@ def _start(shim: Any, options: Any) -> None:
     def notified(to: int, kind: int, arg: Any) -> None:
         sinks[to](kind, arg)
 
-    from pyodide.ffi import create_proxy
-
-    shim.hub.listen(create_proxy(notified))
+    shim.hub.listen(kept_callback(notified))
     for each in roles:
         each.start()

@@ -305,6 +305,11 @@ class KernelWorker:
         """KernelRuntimeState."""
         return m.StateSnapshotReply(read_kernel_runtime(self._kernel, self.calls).to_json())
 
+    def kernel_crash(self, message: m.KernelCrash) -> m.KernelCrashReply:
+        """Test hook."""
+        self._kernel.throw(message.locked)
+        return m.KernelCrashReply()
+
     def event_listen(self, message: m.EventListen) -> m.EventListenReply:
         """From the next event on."""
         start = message.on and not self._listening

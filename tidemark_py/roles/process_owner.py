@@ -179,6 +179,12 @@ class ProcessOwner:
 
     def pool_crash(self, message: PoolCrash) -> PoolCrashReply:
         """Test hook."""
+        if message.pid < 0:
+            self._kernel.throw(message.locked)
+            return PoolCrashReply()
+        if message.pid == 0:
+            self.pool.throw(message.locked)
+            return PoolCrashReply()
         for worker in list(self.pool.workers.values()):
             if worker.state is WorkerState.RUNNING and self.record(worker.slot).pid == message.pid:
                 self.pool.failed(worker.number, "terminated by a test")

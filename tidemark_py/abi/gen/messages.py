@@ -583,12 +583,31 @@ class PoolCrashReply(Message):
 
 @dataclass(frozen=True, slots=True)
 class PoolCrash(Request[PoolCrashReply]):
-    """Test hook: the worker of a process throws or is terminated as if it had crashed."""
+    """Test hook: a worker is lost."""
 
     NAME: ClassVar[str] = "pool.crash"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("locked", "bool"),)
     REPLY: ClassVar[type[Message]] = PoolCrashReply
     pid: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCrashReply(Message):
+    """Answer to kernel.crash."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCrash(Request[KernelCrashReply]):
+    """Test hook: the kernel worker throws."""
+
+    NAME: ClassVar[str] = "kernel.crash"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("locked", "bool"),)
+    REPLY: ClassVar[type[Message]] = KernelCrashReply
+    locked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,6 +687,15 @@ class ThreadStart(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadThrow(Message):
+    """Test hook: throw."""
+
+    NAME: ClassVar[str] = "thread.throw"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("locked", "bool"),)
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadReady(Message):
     """Instantiated and idle."""
 
@@ -742,12 +770,14 @@ MESSAGES: dict[str, type[Message]] = {
     "event.recorded": EventRecorded,
     "pool.stats": PoolStats,
     "pool.crash": PoolCrash,
+    "kernel.crash": KernelCrash,
     "pool.resume": PoolResume,
     "runtime.ready": RuntimeReady,
     "runtime.failed": RuntimeFailed,
     "runtime.logged": RuntimeLogged,
     "thread.boot": ThreadBoot,
     "thread.start": ThreadStart,
+    "thread.throw": ThreadThrow,
     "thread.ready": ThreadReady,
     "thread.exited": ThreadExited,
     "thread.crashed": ThreadCrashed,
@@ -782,6 +812,7 @@ class KernelWorkerHandler(Protocol):
     def stream_close(self, message: StreamClose, /) -> StreamCloseReply | Awaitable[StreamCloseReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
+    def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...
 
 
 class PageHandler(Protocol):
@@ -811,3 +842,4 @@ class ThreadWorkerHandler(Protocol):
 
     def thread_boot(self, message: ThreadBoot, /) -> None: ...
     def thread_start(self, message: ThreadStart, /) -> None: ...
+    def thread_throw(self, message: ThreadThrow, /) -> None: ...
