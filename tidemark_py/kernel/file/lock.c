@@ -20,10 +20,13 @@ static bool overlap(const struct file_lock_request *a, const struct file_lock_re
   return a->start <= b->end && b->start <= a->end;
 }
 
+/* The first in the file of those in the way. */
 static struct file_lock *conflict(const struct inode *ino, const struct file_lock_request *r, bool flock) {
+  struct file_lock *first = NULL;
   for (struct file_lock *l = ino->locks; l; l = l->next)
-    if (l->flock == flock && l->r.owner != r->owner && overlap(&l->r, r) && (l->r.type == F_WRLCK || r->type == F_WRLCK)) return l;
-  return NULL;
+    if (l->flock == flock && l->r.owner != r->owner && overlap(&l->r, r) && (l->r.type == F_WRLCK || r->type == F_WRLCK))
+      if (!first || l->r.start < first->r.start) first = l;
+  return first;
 }
 
 /* Would `owner`, waiting for `by`, close a circle? */
@@ -124,6 +127,7 @@ void lock_test(struct inode *ino, struct file_lock_request *r) {
 
 int lock_flock(struct ofd *f, u32 operation) {
   struct file_lock_request r = {.owner = f, .pid = -1, .end = ~0ull};
+  if (operation & LOCK_MAND) return 0; /* share modes are gone from Linux, which says so and does nothing */
   switch (operation & ~(u32)LOCK_NB) {
   case LOCK_SH: r.type = F_RDLCK; break;
   case LOCK_EX: r.type = F_WRLCK; break;

@@ -86,7 +86,9 @@ int file_link(const struct fs_context *fs, const struct credentials *cred, const
   if (S_ISDIR(ino->mode)) return -EPERM;
   if (!w->dir->ops->link || ino->ops != w->dir->ops) return -EPERM;
   if (!ino->nlink && !ino->linkable) return -ENOENT;
-  return w->dir->ops->link(w->dir, w->last, w->last_bytes, ino);
+  r = w->dir->ops->link(w->dir, w->last, w->last_bytes, ino);
+  if (!r) ino->linkable = false;
+  return r;
 }
 
 int file_rename(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from,

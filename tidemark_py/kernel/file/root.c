@@ -127,8 +127,8 @@ int memfd_open(const char *name, u32 flags, struct ofd **out) {
   struct inode *ino;
   int r = memfds->root->ops->tmpfile(memfds->root, S_IFREG | 0777, 0, 0, &ino);
   if (r) return r;
-  char path[NAME_BYTES + 24];
-  ksnprintf(path, sizeof path, "/memfd:%s (deleted)", name);
+  char path[NAME_BYTES + 8];
+  ksnprintf(path, sizeof path, "/memfd:%s", name);
   r = file_open_inode(ino, path, O_RDWR | O_LARGEFILE | flags, out);
   inode_put(ino);
   return r;
