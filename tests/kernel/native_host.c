@@ -1,7 +1,8 @@
 /* The kernel as a Linux program: each worker is a thread, guest memories are mapped 4 GiB windows, this file is the
  * owner role and init in C. For sanitizers, debuggers and comparison runs; not a product.
  *
- * usage: tidemark-native [--root DIR] [--env K=V] [--cwd D] [--strace] [--stats] -- PROGRAM ARGS
+ * usage: tidemark-native [--root DIR] [--env K=V] [--cwd D] [--strace] [--stats] [--memories N] [--inject-resumes]
+ *        [--fail-every N] [--lose-every N] -- PROGRAM ARGS
  * stdin, stdout and stderr are pipes of the kernel pumped by three threads; the exit code is the guest's (128+n). */
 #define _GNU_SOURCE
 #include "../../tidemark_py/kernel/ipc/ipc.h"
@@ -101,6 +102,10 @@ static struct { u32 kind, arg; struct worker *worker; } queue[4096];
 static u32 queue_lock_word, child_word;
 static struct worker *slot_worker[MAX_THREADS];
 static bool want_stats;
+/* Faults on purpose: resumes told twice and with a wrong generation; every n-th hand-over fails; every n-th worker is
+ * gone before it begins. */
+static bool inject_resumes;
+static u32 fail_every, lose_every, handovers;
 
 static void spin_lock(u32 *w) {
   while (__atomic_exchange_n(w, 1, __ATOMIC_ACQUIRE)) host_wait32(w, 2, 1000);
@@ -161,8 +166,11 @@ static void memory_let_go(struct worker *w) {
 
 static void owner_start(u32 slot) {
   struct thread_record r = thread_records[slot];
-  struct worker *w = worker_take();
-  if (w) {
+  bool fail = fail_every && r.waiter >= 0 && ++handovers % fail_every == 0;
+  struct worker *w = fail ? NULL : worker_take(), *lost = NULL;
+  if (w && lose_every && r.waiter >= 0 && ++handovers % lose_every == 0) {
+    lost = w;
+  } else if (w) {
     if (r.start_kind == START_THREAD) {
       memory_let_go(w);
       w->memory = slot_worker[r.memory_owner]->memory;
@@ -175,16 +183,18 @@ static void owner_start(u32 slot) {
     __atomic_add_fetch(&w->wake, 1, __ATOMIC_SEQ_CST);
     host_wake32(&w->wake, 1);
   }
-  if (!w && r.waiter < 0) {
-    kernel_lock();
-    task_worker_died(slot, 0);
-    kernel_unlock();
-  }
+  kernel_lock();
+  if (!w && r.waiter < 0) task_worker_died(slot, 0);
   if (r.waiter >= 0) {
-    kernel_lock();
-    task_resume((u32)r.waiter, r.waiter_generation, w ? 0 : -EAGAIN);
-    kernel_unlock();
+    u32 waiter = (u32)r.waiter;
+    bool wrong = inject_resumes && (task_resume(waiter, r.waiter_generation - 1, 0) != -ESTALE ||
+                                    task_resume(waiter, r.waiter_generation + 1, 0) != -ESTALE);
+    task_resume(waiter, r.waiter_generation, w ? 0 : -EAGAIN);
+    if (wrong || (inject_resumes && task_resume(waiter, r.waiter_generation, 0) != -ESTALE)) abort();
   }
+  if (lost) task_worker_died(slot, lost->instance);
+  kernel_unlock();
+  if (lost) lost->next_idle = idle, idle = lost;
 }
 
 static void *owner_main(void *arg) {
@@ -324,7 +334,14 @@ static bool executable(u8 *staging, const char *path) {
   return call(SYS_faccessat, (u64)(i64)AT_FDCWD, 0, 1, 0) == 0;
 }
 
+static u32 number(const char *s) {
+  u32 n = 0;
+  while (*s >= '0' && *s <= '9') n = n * 10 + (u32)(*s++ - '0');
+  return n;
+}
+
 int main(int argc, char **argv) {
+  u32 memories_cap = 96;
   const char *root_dir = NULL, *cwd = "/", *env[64];
   u32 envc = 0;
   env[envc++] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -336,6 +353,10 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--cwd") && i + 1 < argc) cwd = argv[++i];
     else if (!strcmp(argv[i], "--strace")) sys_trace = true;
     else if (!strcmp(argv[i], "--stats")) want_stats = true;
+    else if (!strcmp(argv[i], "--inject-resumes")) inject_resumes = true;
+    else if (!strcmp(argv[i], "--fail-every") && i + 1 < argc) fail_every = number(argv[++i]);
+    else if (!strcmp(argv[i], "--lose-every") && i + 1 < argc) lose_every = number(argv[++i]);
+    else if (!strcmp(argv[i], "--memories") && i + 1 < argc) memories_cap = number(argv[++i]);
     else break;
   }
   if (i >= argc || strcmp(argv[i], "--") || i + 1 >= argc) {
@@ -348,7 +369,7 @@ int main(int argc, char **argv) {
   memory_bind(memory_new());
   guest_grow_pages(STAGING_BYTES / 65536 + 1);
   kernel_lock();
-  i32 booted = task_boot(96, 65536);
+  i32 booted = task_boot(memories_cap, 65536);
   kernel_unlock();
   if (booted < 0) return dprintf(2, "boot: %d\n", booted), 125;
   kernel_lock();

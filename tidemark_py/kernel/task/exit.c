@@ -185,8 +185,7 @@ bool thread_exit(void) {
     return false;
   }
   p->mm = NULL;
-  u32 memories = p->memory_slot;
-  p->memory_slot = 0;
+  bool closing = process_memory_closing(p);
   thread_discard(t);
   if (vfork_parent) {
     p->vfork_waiter = NULL;
@@ -204,7 +203,7 @@ bool thread_exit(void) {
     mm_reset_guest(mm);
     mm_put(mm);
   }
-  counters.memories -= memories;
+  if (closing) process_memory_closed();
   mm_current = NULL;
   return false;
 }
@@ -236,8 +235,16 @@ i32 task_worker_died(u32 slot, u32 instance) {
       thread_discard(c);
       process_end(cp);
     }
+  if (t->fork) {
+    bool unborn = t->fork->child == t && t->fork->parent; /* its parent's clone fails: the child never was */
+    fork_let_go(t->fork, t, -EAGAIN);
+    if (unborn) {
+      event_post(EVENT_EXIT, p->pid, t->tid, SIGKILL, 0);
+      process_discard(p);
+      return 0;
+    }
+  }
   process_kill(p, SIGKILL);
-  if (t->fork) fork_let_go(t->fork, t, -EAGAIN);
   if (p->mm && t->regslot >= 0) mm_regblock_free(p->mm, t->regslot);
   thread_account(t);
   thread_discard(t);

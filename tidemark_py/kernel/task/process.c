@@ -81,16 +81,37 @@ void process_set_session(struct process *p, i32 sid) {
   p->sid = sid;
 }
 
+/* Memories whose process is a zombie already while their worker zeroes them: at the cap they are worth waiting for, or
+ * a loop of fork and wait would now and then be refused. */
+static u32 memories_closing;
+static struct wait_queue memory_wait = {{&memory_wait.entries, &memory_wait.entries}};
+
 bool process_take_memory(struct process *p) {
-  if (counters.memories >= counters.memories_cap) return false;
+  while (counters.memories >= counters.memories_cap) {
+    if (!memories_closing || !current->may_park) return false;
+    struct wait_entry e = {.thread = current, .exclusive = true};
+    wait_add(&memory_wait, &e);
+    int r = wait_park_killable(WAIT_FOREVER);
+    wait_remove(&e);
+    if (r < 0) return false;
+  }
   counters.memories++;
   p->memory_slot = 1;
   return true;
 }
-void process_drop_memory(struct process *p) {
-  if (!p->memory_slot) return;
+bool process_memory_closing(struct process *p) {
+  if (!p->memory_slot) return false;
   p->memory_slot = 0;
+  memories_closing++;
+  return true;
+}
+void process_memory_closed(void) {
+  memories_closing--;
   counters.memories--;
+  wait_wake(&memory_wait, 0);
+}
+void process_drop_memory(struct process *p) {
+  if (process_memory_closing(p)) process_memory_closed();
 }
 
 /* What both a zombie and a child that never ran give back at once: files, handlers, timers, terminal. */

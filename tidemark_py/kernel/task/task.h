@@ -173,8 +173,11 @@ void process_set_group(struct process *p, i32 pgid);
 void process_set_session(struct process *p, i32 sid);
 void process_reap(struct process *zombie);
 void process_kill(struct process *p, i32 wait_status); /* all its threads die on leaving the kernel */
-bool process_take_memory(struct process *p);    /* a guest memory slot: false at the cap */
+/* A guest memory slot: false at the cap; may park while one is being zeroed. A zombie's is closing until zeroed. */
+bool process_take_memory(struct process *p);
 void process_drop_memory(struct process *p);
+bool process_memory_closing(struct process *p); /* true: process_memory_closed is to follow */
+void process_memory_closed(void);
 u64 process_cpu_ns(const struct process *p);    /* user time: wall time not parked */
 u64 thread_cpu_ns(const struct thread *t);
 void thread_count_instructions(struct thread *t); /* own memory: register block -> record */
