@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .kernel_build import reach
-from .toolchain import BUILD, ROOT, BuildError, jobs, run, step, zig, zig_env
+from .toolchain import BUILD, ROOT, BuildError, exclusive, jobs, run, step, zig, zig_env
 
 SOURCES = ROOT / "tests" / "guest"
 TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl"}
@@ -30,8 +30,7 @@ def _build(source: Path, kind: str, out: Path) -> str | None:
     return None
 
 
-def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, Path]]:
-    """Program paths by kind and name. Raises BuildError with every program that does not compile."""
+def _build_all(kinds: tuple[str, ...]) -> dict[str, dict[str, Path]]:
     result: dict[str, dict[str, Path]] = {kind: {} for kind in kinds}
     todo: list[tuple[Path, str, Path, Path, str]] = []
     for source in sorted(SOURCES.glob("*.c")):
@@ -53,6 +52,12 @@ def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, P
         if any(errors):
             raise BuildError("\n".join(e for e in errors if e))
     return result
+
+
+def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, Path]]:
+    """Program paths by kind and name, built where needed. Raises BuildError with each one that does not compile."""
+    with exclusive("guests"):
+        return _build_all(kinds)
 
 
 def families() -> list[str]:

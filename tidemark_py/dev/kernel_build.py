@@ -17,7 +17,22 @@ from functools import cache
 from pathlib import Path
 
 from . import abigen, tools_setup
-from .toolchain import ASSETS, BUILD, KERNEL, ROOT, BuildError, binaryen, first_tool, jobs, run, say, step, zig, zig_env
+from .toolchain import (
+    ASSETS,
+    BUILD,
+    KERNEL,
+    ROOT,
+    BuildError,
+    binaryen,
+    exclusive,
+    first_tool,
+    jobs,
+    run,
+    say,
+    step,
+    zig,
+    zig_env,
+)
 
 WARNINGS = ("-Wall", "-Wextra")
 LANGUAGE = ("-std=gnu17", "-fno-strict-aliasing", "-g")
@@ -54,6 +69,7 @@ FEATURES = tuple(
         "tail-call",
     )
 )
+WASM_OPT = ("-O3", "-g", "--strip-dwarf", "--strip-producers")
 NATIVE_TARGET = ("-target", "x86_64-linux-gnu")
 NATIVE_COMPILE = ("-O2", "-fno-omit-frame-pointer", "-pthread", "-fno-builtin")
 SANITIZE = {
@@ -78,7 +94,9 @@ class Compiler:
         """Link to `out`; the linker's own text is the error."""
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            run([*self.command, *self.flags, *flags, *objects, "-o", out], f"linking {out.name}", env=zig_env())
+            temporary = out.with_name(f"{out.name}.tmp")
+            run([*self.command, *self.flags, *flags, *objects, "-o", temporary], f"linking {out.name}", env=zig_env())
+            temporary.replace(out)
         except BuildError as error:
             missing = sorted(set(UNDEFINED.findall(str(error))))
             if not missing:
@@ -165,7 +183,7 @@ def missing_handlers() -> Path:
     return path
 
 
-def wasm_compiler(strict: bool) -> Compiler:
+def wasm_compiler(strict: bool = False) -> Compiler:
     """zig cc for wasm32 with threads."""
     extra = ("-Werror",) if strict else ()
     return Compiler(
@@ -173,7 +191,7 @@ def wasm_compiler(strict: bool) -> Compiler:
     )
 
 
-def native_compiler(sanitize: str, strict: bool) -> Compiler:
+def native_compiler(sanitize: str, strict: bool = False) -> Compiler:
     """zig cc; for the address sanitizer gcc or clang, since zig brings no runtime for it."""
     flags = (*NATIVE_COMPILE, *LANGUAGE, *WARNINGS, *SANITIZE[sanitize], *(("-Werror",) if strict else ()))
     name = f"native{SUFFIX[sanitize]}{'-strict' if strict else ''}"
@@ -186,55 +204,57 @@ def native_compiler(sanitize: str, strict: bool) -> Compiler:
     )
 
 
-def build_wasm(*, allow_missing: bool = False, strict: bool = False) -> Path:
+def build_wasm(*, allow_missing: bool = False) -> Path:
     """build/kernel.wasm and its copy in the package's assets."""
-    compiler = wasm_compiler(strict)
-    objs = objects(compiler, [*kernel_sources(), *([missing_handlers()] if allow_missing else [])])
-    out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
-    guest = KERNEL / "mm" / "guest.wat"
-    extra = ("-Wl,--import-symbols",) if allow_missing else ()
-    digest = hashlib.sha256(repr((WASM_LINK, extra, FEATURES, [o.name for o in objs])).encode() + guest.read_bytes())
-    stamp = BUILD / "kernel.wasm.stamp"
-    if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
-        with step("linking and optimising kernel.wasm"):
-            compiler.link(objs, raw, (*WASM_LINK, *extra))
-            run([*binaryen("wasm-merge"), *FEATURES, "-g", raw, "kern", guest, "guest", "-o", merged], "wasm-merge")
-            run(
-                [
-                    *binaryen("wasm-opt"),
-                    *FEATURES,
-                    "-O3",
-                    "-g",
-                    "--strip-dwarf",
-                    "--strip-producers",
-                    merged,
-                    "-o",
-                    out,
-                ],
-                "wasm-opt",
-            )
-        stamp.write_text(digest.hexdigest(), encoding="utf-8")
-    ASSETS.mkdir(parents=True, exist_ok=True)
-    packaged = ASSETS / "kernel.wasm"
-    if not packaged.exists() or packaged.read_bytes() != out.read_bytes():
-        shutil.copyfile(out, packaged)
-    say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
-    return out
+    with exclusive("kernel-wasm"):
+        compiler = wasm_compiler()
+        objs = objects(compiler, [*kernel_sources(), *([missing_handlers()] if allow_missing else [])])
+        out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
+        guest = KERNEL / "mm" / "guest.wat"
+        link = (*WASM_LINK, *(("-Wl,--import-symbols",) if allow_missing else ()))
+        merge = [*binaryen("wasm-merge"), *FEATURES, "-g", str(raw), "kern", str(guest), "guest", "-o", str(merged)]
+        optimise = [*binaryen("wasm-opt"), *FEATURES, *WASM_OPT, str(merged), "-o", str(out)]
+        digest = hashlib.sha256(repr((link, merge, optimise, [o.name for o in objs])).encode() + guest.read_bytes())
+        stamp = BUILD / "kernel.wasm.stamp"
+        if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
+            with step("linking and optimising kernel.wasm"):
+                compiler.link(objs, raw, link)
+                run(merge, "wasm-merge")
+                run(optimise, "wasm-opt")
+            say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
+            stamp.write_text(digest.hexdigest(), encoding="utf-8")
+        ASSETS.mkdir(parents=True, exist_ok=True)
+        packaged = ASSETS / "kernel.wasm"
+        if not packaged.exists() or packaged.read_bytes() != out.read_bytes():
+            shutil.copyfile(out, packaged)
+        return out
 
 
-def build_native(sanitize: str = "none", *, allow_missing: bool = False, strict: bool = False) -> Path:
+def build_native(sanitize: str = "none", *, allow_missing: bool = False) -> Path:
     """build/native/tidemark-native[-asan|-tsan]: the kernel as a Linux program."""
-    compiler = native_compiler(sanitize, strict)
-    sources = [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
-    sources += [missing_handlers()] if allow_missing else []
-    objs = objects(compiler, sources)
-    out = BUILD / "native" / f"tidemark-native{SUFFIX[sanitize]}"
-    stamp = out.with_suffix(".stamp")
-    text = repr((compiler.flags, allow_missing, [o.name for o in objs]))
-    if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == text):
-        flags = ("-Wl,--unresolved-symbols=ignore-all",) if allow_missing and sanitize == "address" else ()
-        with step(f"linking {out.name}"):
-            compiler.link(objs, out, ("-pthread", "-lm", *flags))
-        stamp.write_text(text, encoding="utf-8")
-    say(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes")
-    return out
+    with exclusive(f"kernel-native{SUFFIX[sanitize]}"):
+        compiler = native_compiler(sanitize)
+        sources = [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
+        sources += [missing_handlers()] if allow_missing else []
+        objs = objects(compiler, sources)
+        out = BUILD / "native" / f"tidemark-native{SUFFIX[sanitize]}"
+        stamp = out.with_suffix(".stamp")
+        text = repr((compiler.flags, allow_missing, [o.name for o in objs]))
+        if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == text):
+            unresolved = allow_missing and sanitize == "address"
+            flags = ("-Wl,--unresolved-symbols=ignore-all",) if unresolved else ()
+            with step(f"linking {out.name}"):
+                compiler.link(objs, out, ("-pthread", "-lm", *flags))
+            stamp.write_text(text, encoding="utf-8")
+        return out
+
+
+def compile_strictly() -> None:
+    """Every C file for both builds, clang and gcc, with warnings as errors. Raises BuildError."""
+    native = [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
+    for compiler, sources in (
+        (wasm_compiler(strict=True), kernel_sources()),
+        (native_compiler("address", True), native),
+    ):
+        with exclusive(compiler.name):
+            objects(compiler, sources)

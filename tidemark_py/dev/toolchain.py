@@ -5,13 +5,15 @@ Everything lies inside the checkout and is git-ignored: .venv (Python tools, zig
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +65,16 @@ def run(command: Sequence[str | Path], what: str, *, cwd: Path = ROOT, env: dict
 def call(command: Sequence[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None) -> int:
     """Run with our own stdin, stdout and stderr; returns the exit code."""
     return subprocess.run([str(c) for c in command], cwd=cwd, env=env, check=False).returncode
+
+
+@contextlib.contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """One process at a time makes this thing; another waits and then finds it made."""
+    folder = CACHE / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def jobs() -> int:

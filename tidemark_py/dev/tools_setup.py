@@ -16,7 +16,7 @@ import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-from .toolchain import CACHE, NPM, VENV, WHEELS, BuildError, node, node_package, python, run, say, step
+from .toolchain import CACHE, NPM, VENV, WHEELS, BuildError, exclusive, node, node_package, python, run, say, step
 
 PIP_PINS = (
     "ziglang==0.17.0",
@@ -133,9 +133,10 @@ def setup(*, browser: bool = True) -> None:
     Raises BuildError naming what to install."""
     CACHE.mkdir(exist_ok=True)
     require({**MACHINE, **(BROWSER if browser else {})})
-    _venv_tools()
-    _npm_tools()
-    _wheels()
+    with exclusive("setup"):
+        _venv_tools()
+        _npm_tools()
+        _wheels()
 
 
 def report() -> None:

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 
 from . import kernel_build
-from .toolchain import BUILD, ROOT, BuildError, python, run, step
+from .toolchain import BUILD, ROOT, BuildError, exclusive, python, run, step
 
 DIST = BUILD / "dist"
 LEFT_OUT = {"kernel", "dev", "__pycache__"}
@@ -25,20 +25,21 @@ def contents() -> list[Path]:
 
 def build() -> Path:
     """The wheel's path; kernel.wasm is built first."""
-    kernel_build.build_wasm()
-    digest = hashlib.sha256()
-    for path in contents():
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    stamp = DIST / ".stamp"
-    found = sorted(DIST.glob("tidemark_py-*.whl"))
-    if len(found) == 1 and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest():
-        return found[0]
-    with step("building the wheel"):
-        for old in found:
-            old.unlink()
-        run([python(), "-m", "hatchling", "build", "-t", "wheel", "-d", DIST], "hatchling")
+    with exclusive("wheel"):
+        kernel_build.build_wasm()
+        digest = hashlib.sha256()
+        for path in contents():
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+        stamp = DIST / ".stamp"
         found = sorted(DIST.glob("tidemark_py-*.whl"))
-        if len(found) != 1:
-            raise BuildError(f"expected one wheel in {DIST}, found {len(found)}")
-        stamp.write_text(digest.hexdigest(), encoding="utf-8")
-    return found[0]
+        if len(found) == 1 and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest():
+            return found[0]
+        with step("building the wheel"):
+            for old in found:
+                old.unlink()
+            run([python(), "-m", "hatchling", "build", "-t", "wheel", "-d", DIST], "hatchling")
+            found = sorted(DIST.glob("tidemark_py-*.whl"))
+            if len(found) != 1:
+                raise BuildError(f"expected one wheel in {DIST}, found {len(found)}")
+            stamp.write_text(digest.hexdigest(), encoding="utf-8")
+        return found[0]
