@@ -86,10 +86,9 @@ class Terminal:
 
     def post(self, **message: Any) -> None:
         """Tell the element."""
-        import js
-        from pyodide.ffi import to_js
+        from ..host.values import js_object
 
-        self.host.post(to_js(message, dict_converter=js.Object.fromEntries))
+        self.host.post(js_object(message))
 
     def take(self, m: Any) -> None:
         """A message of the element."""
@@ -168,8 +167,6 @@ class Terminal:
 
     async def drain(self) -> None:
         """The pty's output to the screen, no faster than it draws."""
-        from pyodide.ffi import to_js
-
         while True:
             while self.window <= 0:
                 self.opened.clear()
@@ -181,7 +178,7 @@ class Terminal:
             if not data:
                 return
             self.window -= len(data)
-            self.post(t="output", data=to_js(data))
+            self.post(t="output", data=data)
 
 
 async def serve(host: Any) -> Terminal:
