@@ -37,6 +37,7 @@ const STYLE = `
   .screen { flex: 1; min-height: 0; padding: .6em 0 .4em 1em; }
   .screen .xterm { height: 100%; }
   .xterm .xterm-viewport { background: transparent !important; }
+  .xterm .scrollbar.vertical { width: 8px !important; } .xterm .scrollbar.vertical .slider { width: 6px !important; left: 0 !important; border-radius: 3px; }
   .keys { display: none; gap: .35em; padding: .35em .5em; border-top: 1px solid var(--line); overflow-x: auto; touch-action: pan-x; }
   .keys button { flex: 1 0 auto; min-width: 2.9em; padding: .55em .4em; font: 500 14px/1 ui-monospace, monospace; color: var(--ink);
                  background: color-mix(in srgb, var(--ink) 7%, transparent); border: 0; border-radius: .5em; }
@@ -45,8 +46,6 @@ const STYLE = `
   .notice { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: .9em; padding: 1.5em; text-align: center;
             font: 15px/1.5 system-ui, sans-serif; color: var(--soft); background: var(--back); transition: opacity .25s; }
   .notice[hidden] { display: none; }
-  .notice.over { inset: auto 0 0 0; padding: .7em 1em; background: color-mix(in srgb, var(--back) 88%, var(--accent)); color: var(--ink); }
-  .notice.over .bar { display: none; }
   .notice p { margin: 0; max-width: 34em; overflow-wrap: anywhere; }
   .notice.bad { color: var(--ink); } .notice.bad .bar { display: none; }
   .bar { width: min(15em, 60vw); height: 3px; border-radius: 2px; background: var(--line); overflow: hidden; }
@@ -93,7 +92,7 @@ export function zoneOffsets(zone) {
     if (o === last) continue;
     let [low, high] = [at, next];
     while (high - low > 1) {
-      const middle = (low + high) >> 1;
+      const middle = Math.floor((low + high) / 2);
       if (offset(middle) === last) low = middle;
       else high = middle;
     }
@@ -237,12 +236,11 @@ export class TidemarkTerminal extends HTMLElement {
     return /** @type {HTMLElement} */ (/** @type {ShadowRoot} */ (this.shadowRoot).querySelector(selector));
   }
 
-  /** @param {string} message @param {{ bad?: boolean, over?: boolean, fraction?: number }} [o] */
+  /** @param {string} message @param {{ bad?: boolean, fraction?: number }} [o] */
   #notice(message, o = {}) {
     const box = this.#find(".notice");
     box.hidden = !message;
     box.classList.toggle("bad", !!o.bad);
-    box.classList.toggle("over", !!o.over);
     this.#find(".notice p").textContent = message;
     this.#find(".bar i").style.width = `${Math.round((o.fraction ?? 0) * 100)}%`;
     box.querySelector("button")?.remove();
@@ -362,7 +360,7 @@ export class TidemarkTerminal extends HTMLElement {
     } else if (m.t === "exit") {
       this.running = false;
       this.code = m.code;
-      this.#notice(`The program ended (${m.code}). Press Enter to start it again.`, { over: true });
+      this.screen?.write(`\r\n\x1b[0;2m[ended (${m.code}): Enter starts it again]\x1b[0m\r\n`);
       this.dispatchEvent(new CustomEvent("exit", { detail: { code: m.code } }));
     } else if (m.t === "failed") {
       this.running = false;

@@ -62,7 +62,6 @@ else
   PATH="/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 fi
 export PATH
-if [ -z "$PS1" ]; then :; elif [ "$(id -u)" -eq 0 ]; then PS1='# '; else PS1='$ '; fi
 for i in /etc/profile.d/*.sh; do
   if [ -r "$i" ]; then . "$i"; fi
 done

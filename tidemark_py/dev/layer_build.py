@@ -26,7 +26,7 @@ from .toolchain import CACHE as CACHE_ROOT
 from .toolchain import BuildError, say
 
 CACHE = CACHE_ROOT / "layers"
-BUILDER = 4  # raise when the same input gives another layer
+BUILDER = 5  # raise when the same input gives another layer
 ARCHITECTURE = "riscv64"
 TRIXIE_RELEASED = 1754697600  # time of files no package brings
 # no more than what nobody runs: manuals, translations; licences stay (and are in the manifest)
