@@ -206,6 +206,25 @@ static void devices(void) {
   SHOW("%o %lx", st.st_mode, (unsigned long)st.st_rdev);
 }
 
+static void in_memory(void) {
+  int fd = (int)syscall(SYS_memfd_create, "mem", 1);
+  char buf[64];
+  struct stat st;
+  TRY(write(fd, "memory", 6));
+  TRY(pread(fd, buf, 6, 0));
+  TRY(ftruncate(fd, 100000));
+  fstat(fd, &st);
+  SHOW("%o %d %ld", st.st_mode, (int)st.st_nlink, (long)st.st_size);
+  SHOW("%d", fcntl(fd, F_GETFD));
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(path, buf, sizeof buf);
+  printf("%.*s\n", (int)n, buf);
+  close(fd);
+  TRY(syscall(SYS_memfd_create, "x", 0x1000));
+  TRY(syscall(SYS_memfd_create, (char *)8, 0));
+}
+
 static int signalled;
 static void note(int s) { signalled = s; }
 static void limits(void) {
@@ -236,6 +255,7 @@ int main(void) {
   holes();
   copies();
   devices();
+  in_memory();
   limits();
   return 0;
 }

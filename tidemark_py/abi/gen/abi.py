@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "a6e8bc46f0eccfd7526a5ee456a1cb14c2f3d2a384bda43c3759dac8a4a8880d"
-ABI_HASH32: Final = 0xa6e8bc46
+ABI_HASH: Final = "028f6f629fb4ea100141eb8397bb7201b689d8aecbd20540767cc45679d9f10c"
+ABI_HASH32: Final = 0x028f6f62
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -758,7 +758,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(36, "symlinkat", (("target", "cstr"), ("newdirfd", "fd"), ("linkpath", "cstr"),), "full", "", "symlinkat(2)", False, "none", True),
     SyscallRow(37, "linkat", (("olddirfd", "fd"), ("oldpath", "cstr"), ("newdirfd", "fd"), ("newpath", "cstr"), ("flags", "flags"),), "full", "", "linkat(2)", False, "none", True),
     SyscallRow(39, "umount2", (("target", "cstr"), ("flags", "flags"),), "partial", "what mount can mount", "umount(2)", False, "none", True),
-    SyscallRow(40, "mount", (("source", "cstr"), ("target", "cstr"), ("fstype", "cstr"), ("flags", "ulong"), ("data", "ptr"),), "partial", "tmpfs, proc, devpts and bind mounts only", "mount(2)", False, "none", True),
+    SyscallRow(40, "mount", (("source", "cstr"), ("target", "cstr"), ("fstype", "cstr"), ("flags", "ulong"), ("data", "ptr"),), "partial", "tmpfs, devtmpfs, proc, sysfs and bind mounts only", "mount(2)", False, "none", True),
     SyscallRow(41, "pivot_root", (("new_root", "cstr"), ("put_old", "cstr"),), "none", "", "pivot_root(2)", False, "none", True),
     SyscallRow(42, "nfsservctl", (("cmd", "int"), ("arg", "ptr"), ("res", "ptr"),), "none", "", "nfsservctl(2)", False, "none", True),
     SyscallRow(43, "statfs", (("path", "cstr"), ("buf", "statfs"),), "full", "", "statfs(2)", False, "none", True),
@@ -983,7 +983,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(276, "renameat2", (("olddirfd", "fd"), ("oldpath", "cstr"), ("newdirfd", "fd"), ("newpath", "cstr"), ("flags", "flags"),), "full", "", "renameat2(2)", False, "none", True),
     SyscallRow(277, "seccomp", (("operation", "uint"), ("flags", "flags"), ("args", "ptr"),), "none", "", "seccomp(2)", False, "none", True),
     SyscallRow(278, "getrandom", (("buf", "ptr"), ("buflen", "size"), ("flags", "flags"),), "full", "", "getrandom(2)", False, "none", True),
-    SyscallRow(279, "memfd_create", (("name", "cstr"), ("flags", "flags"),), "none", "", "memfd_create(2)", False, "none", True),
+    SyscallRow(279, "memfd_create", (("name", "cstr"), ("flags", "flags"),), "partial", "no seals, no huge pages", "memfd_create(2)", False, "none", True),
     SyscallRow(280, "bpf", (("cmd", "int"), ("attr", "ptr"), ("size", "uint"),), "none", "", "bpf(2)", False, "none", True),
     SyscallRow(281, "execveat", (("dirfd", "fd"), ("path", "cstr"), ("argv", "strv"), ("envp", "strv"), ("flags", "flags"),), "full", "", "execveat(2)", False, "none", True),
     SyscallRow(282, "userfaultfd", (("flags", "flags"),), "none", "", "userfaultfd(2)", False, "none", True),
@@ -1012,7 +1012,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(434, "pidfd_open", (("pid", "pid"), ("flags", "flags"),), "none", "", "pidfd_open(2)", False, "none", True),
     SyscallRow(435, "clone3", (("args", "ptr"), ("size", "size"),), "partial", "namespaces are EPERM or EINVAL; no set_tid, no cgroup", "clone(2)", True, "none", True),
     SyscallRow(436, "close_range", (("first", "uint"), ("last", "uint"), ("flags", "flags"),), "full", "", "close_range(2)", False, "none", True),
-    SyscallRow(437, "openat2", (("dirfd", "fd"), ("path", "cstr"), ("how", "ptr"), ("size", "size"),), "partial", "RESOLVE_ flags but NO_XDEV", "openat2(2)", True, "sys", True),
+    SyscallRow(437, "openat2", (("dirfd", "fd"), ("path", "cstr"), ("how", "ptr"), ("size", "size"),), "partial", "RESOLVE_CACHED is never refused", "openat2(2)", True, "sys", True),
     SyscallRow(438, "pidfd_getfd", (("pidfd", "fd"), ("targetfd", "fd"), ("flags", "flags"),), "none", "", "pidfd_getfd(2)", False, "none", True),
     SyscallRow(439, "faccessat2", (("dirfd", "fd"), ("path", "cstr"), ("mode", "int"), ("flags", "flags"),), "full", "", "access(2)", False, "none", True),
     SyscallRow(440, "process_madvise", (("pidfd", "fd"), ("vec", "iovec"), ("vlen", "ulong"), ("advice", "int"), ("flags", "flags"),), "none", "", "process_madvise(2)", False, "none", True),

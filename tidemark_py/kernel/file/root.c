@@ -23,7 +23,7 @@ void fs_on_new_root(int (*fn)(struct inode *root)) {
 static const struct {
   const char *name;
   u32 mode;
-} skeleton[] = {{"dev", 0755}, {"proc", 0555}, {"tmp", 01777}, {"root", 0700}, {"etc", 0755}};
+} skeleton[] = {{"dev", 0755}, {"proc", 0555}, {"sys", 0555}, {"tmp", 01777}, {"root", 0700}, {"etc", 0755}};
 
 static struct frozen_tree *tree_with_skeleton(void) {
   struct frozen_tree *t = frozen_tree_new();

@@ -178,6 +178,7 @@ static i64 call_prlimit64(const u64 a[6]) { return sys_prlimit64((i32)a[0], (u32
 static i64 call_syncfs(const u64 a[6]) { return sys_syncfs((i32)a[0]); }
 static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1], (i32)a[2], a[3], (u32)a[4]); }
 static i64 call_getrandom(const u64 a[6]) { return sys_getrandom(a[0], a[1], (u32)a[2]); }
+static i64 call_memfd_create(const u64 a[6]) { return sys_memfd_create(a[0], (u32)a[1]); }
 static i64 call_execveat(const u64 a[6]) { return sys_execveat((i32)a[0], a[1], a[2], a[3], (u32)a[4]); }
 static i64 call_mlock2(const u64 a[6]) { return sys_mlock2(a[0], a[1], (u32)a[2]); }
 static i64 call_copy_file_range(const u64 a[6]) { return sys_copy_file_range((i32)a[0], a[1], (i32)a[2], a[3], a[4], (u32)a[5]); }
@@ -456,7 +457,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [276] = {"renameat2", call_renameat2, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
   [277] = {"seccomp", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_PTR}},
   [278] = {"getrandom", call_getrandom, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
-  [279] = {"memfd_create", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
+  [279] = {"memfd_create", call_memfd_create, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
   [280] = {"bpf", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
   [281] = {"execveat", call_execveat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_STRV, SYSCALL_ARG_STRV, SYSCALL_ARG_FLAGS}},
   [282] = {"userfaultfd", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},

@@ -87,7 +87,7 @@ i64 sys_unlinkat(i32 dirfd, uaddr_t path, u32 flags);
 i64 sys_symlinkat(uaddr_t target, i32 newdirfd, uaddr_t linkpath);
 i64 sys_linkat(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_umount2(uaddr_t target, u32 flags); /* what mount can mount */
-i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t data); /* tmpfs, proc, devpts and bind mounts only */
+i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t data); /* tmpfs, devtmpfs, proc, sysfs and bind mounts only */
 i64 sys_statfs(uaddr_t path, uaddr_t buf);
 i64 sys_fstatfs(i32 fd, uaddr_t buf);
 i64 sys_truncate(uaddr_t path, i64 length);
@@ -235,6 +235,7 @@ i64 sys_prlimit64(i32 pid, u32 resource, uaddr_t new_limit, uaddr_t old_limit); 
 i64 sys_syncfs(i32 fd);
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
+i64 sys_memfd_create(uaddr_t name, u32 flags); /* no seals, no huge pages */
 i64 sys_execveat(i32 dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, u32 flags);
 i64 sys_mlock2(u64 addr, u64 len, u32 flags); /* nothing is paged out: argument checks only */
 i64 sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, u64 len, u32 flags); /* copies; no reflink */
@@ -243,7 +244,7 @@ i64 sys_pwritev2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 fla
 i64 sys_statx(i32 dirfd, uaddr_t path, u32 flags, u32 mask, uaddr_t buf);
 i64 sys_clone3(uaddr_t args, u64 size); /* namespaces are EPERM or EINVAL; no set_tid, no cgroup */
 i64 sys_close_range(u32 first, u32 last, u32 flags);
-i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how, u64 size); /* RESOLVE_ flags but NO_XDEV */
+i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how, u64 size); /* RESOLVE_CACHED is never refused */
 i64 sys_faccessat2(i32 dirfd, uaddr_t path, i32 mode, u32 flags);
 i64 sys_epoll_pwait2(i32 epfd, uaddr_t events, i32 maxevents, uaddr_t timeout, uaddr_t sigmask, u64 sigsetsize); /* EINTR is never restarted */
 i64 sys_fchmodat2(i32 dirfd, uaddr_t path, u32 mode, u32 flags);

@@ -278,18 +278,30 @@ static void proc_release(struct ofd *f) {
 static const struct ofd_ops proc_ofd_ops = {
     .read = proc_read, .write = proc_write, .seek = proc_seek, .release = proc_release};
 
-static int mount_tree(struct inode *root, const char *type, u32 magic, const struct proc_tree *tree, const char *path) {
+static struct superblock *tree_superblock(const char *type, u32 magic, const struct proc_tree *tree) {
   struct superblock *sb = superblock_new(type, magic);
-  if (!sb) return -ENOMEM;
   struct proc_node top = {.tree = tree, .prefix = "", .kind = PROC_DIR, .fd = -1};
-  int r = node_inode(sb, &top, &sb->root);
-  return r ? r : fs_mount(root, path, sb);
+  if (!sb || !node_inode(sb, &top, &sb->root)) return sb;
+  kfree(sb);
+  return NULL;
 }
+static struct superblock *proc_make(void) { return tree_superblock("proc", PROC_MAGIC_NUMBER, &proc_system_tree); }
+static struct superblock *sysfs_make(void) { return tree_superblock("sysfs", SYSFS_MAGIC_NUMBER, &proc_sysfs_tree); }
 
-static int mount_all(struct inode *root) {
-  int r = mount_tree(root, "proc", PROC_MAGIC_NUMBER, &proc_system_tree, "/proc");
-  if (!r) mount_tree(root, "sysfs", SYSFS_MAGIC_NUMBER, &proc_sysfs_tree, "/sys"); /* a root without /sys is fine */
+static int mount_made(struct inode *root, const char *path, struct superblock *sb) {
+  int r = sb ? fs_mount(root, path, sb) : -ENOMEM;
+  if (r && sb) superblock_discard(sb);
   return r;
 }
 
-void procfs_boot(void) { fs_on_new_root(mount_all); }
+static int mount_all(struct inode *root) {
+  int r = mount_made(root, "/proc", proc_make());
+  if (!r) mount_made(root, "/sys", sysfs_make()); /* a root without /sys is fine */
+  return r;
+}
+
+void procfs_boot(void) {
+  fs_type_register("proc", proc_make);
+  fs_type_register("sysfs", sysfs_make);
+  fs_on_new_root(mount_all);
+}
