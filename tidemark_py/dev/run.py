@@ -110,7 +110,7 @@ def run(o: Options, argv: list[str]) -> int:
     with session(o) as s:
         command = Command(argv, env, o.cwd, timeout_s=o.timeout_s, terminal=_size() if wants_terminal else None)
         with _Streams(s, wants_terminal) as streams:
-            ended = s.run(command, streams.output)
+            ended = s.run(command, streams.output, streams.read)
         if ended.error:
             say(ended.error)
         if ended.timed_out:
@@ -150,7 +150,6 @@ class _Streams:
             if os.isatty(0):
                 self._old_terminal = termios.tcgetattr(0)
                 tty.setraw(0)
-        threading.Thread(target=self._read, name="stdin", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,7 +166,8 @@ class _Streams:
         with contextlib.suppress(SessionError):
             self.session.send_signal(number)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Our stdin to the guest, until it ends or the command has."""
         with contextlib.suppress(SessionError, OSError):
             while True:
                 ready, _, _ = select.select([0, self._stop_read], [], [])

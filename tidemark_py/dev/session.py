@@ -275,8 +275,11 @@ class Session:
 
     # ---- commands ----
 
-    def run(self, command: Command, output: Output) -> Ended:
-        """Run one command to its end; output(1 or 2, bytes) comes from another thread. A guest's fault never raises."""
+    def run(self, command: Command, output: Output, feeder: Callable[[], None] | None = None) -> Ended:
+        """Run one command to its end; output(1 or 2, bytes) comes from another thread. A guest's fault never raises.
+
+        feeder: runs in a thread of its own once the command may be fed, when command.stdin is None.
+        """
         if self._socket is None:
             self._restart()
         self._number += 1
@@ -286,8 +289,9 @@ class Session:
         try:
             self._send(_start_message(running))
             if command.stdin is not None:
-                feeder = threading.Thread(target=self._feed_all, args=(running, command.stdin), daemon=True)
-                feeder.start()
+                threading.Thread(target=self._feed_all, args=(running, command.stdin), daemon=True).start()
+            elif feeder is not None:
+                threading.Thread(target=feeder, name="stdin", daemon=True).start()
             ended = self._await_end(running, began)
         except SessionError as e:
             ended = Ended(255, error=str(e))
