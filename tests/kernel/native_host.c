@@ -266,7 +266,7 @@ static int layer_from_directory(const char *dir, u32 root) {
   bytes_add(&index, l.entries.data, l.entries.used, 1);
   bytes_add(&index, l.strings.data, l.strings.used, 1);
   kernel_lock();
-  u8 *blob = kpages_alloc((u32)(l.blob.used / 4096 + 1));
+  u8 *blob = kpages_alloc((u32)MAX(l.blob.used / 4096, 1ul));
   if (l.blob.used) memcpy(blob, l.blob.data, l.blob.used);
   int r = layer_apply(root, index.data, (u32)index.used, blob, l.blob.used);
   kernel_unlock();

@@ -248,7 +248,8 @@ int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob
   if (!r) r = prepare_live(&l);
   if (!r) {
     for (u32 i = 0; i < l.count; i++) apply_entry(&l, i);
-    *keep = (struct frozen_blob){.next = l.tree->blobs, .bytes = blob, .pages = (u32)((blob_bytes + PAGE_BYTES - 1) / PAGE_BYTES)};
+    u32 pages = (u32)MAX((blob_bytes + PAGE_BYTES - 1) / PAGE_BYTES, 1ull); /* as tk_blob_alloc gave them */
+    *keep = (struct frozen_blob){.next = l.tree->blobs, .bytes = blob, .pages = pages};
     l.tree->blobs = keep;
     keep = NULL;
   }
