@@ -122,8 +122,8 @@ static void orphans(void) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   pid_t pid = fork();
   if (pid == 0) {
+    pid_t parent = getpid();
     if (fork() == 0) {
-      pid_t parent = getppid();
       while (getppid() == parent) pause_ms(1);
       ids[0] = getpid(), ids[1] = getppid();
       _exit(write(link[1], ids, sizeof ids) != sizeof ids);
