@@ -50,6 +50,7 @@ void inode_get(struct inode *ino) { ino->refs++; }
 
 void inode_free(struct inode *ino) {
   struct superblock *sb = ino->sb;
+  lock_free_all(ino);
   sb->live_inodes--;
   kfree(ino);
   superblock_release(sb);

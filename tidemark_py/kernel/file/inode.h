@@ -9,6 +9,7 @@
 void superblock_init(struct superblock *sb, const char *type, u32 magic);
 void superblock_release(struct superblock *sb); /* frees a dying one without inodes */
 void inode_free(struct inode *ino);             /* the end of an inode and of its superblock's count */
+void lock_free_all(struct inode *ino);
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred);
 void inode_attributes_changed(struct inode *ino);
 struct inode *inode_cross_mounts(struct inode *ino); /* takes a reference, gives one: the root of what is mounted here */

@@ -161,6 +161,15 @@ void lock_release_owner(struct inode *ino, const void *owner) {
   if (freed) wait_wake(&ino->wait, 0);
 }
 
+/* The inode is going: whatever is left (a lock taken while another thread closed the descriptor) goes with it. */
+void lock_free_all(struct inode *ino) {
+  for (struct file_lock *l = ino->locks, *next; l; l = next) {
+    next = l->next;
+    kfree(l);
+  }
+  ino->locks = NULL;
+}
+
 void lock_each(struct inode *ino, void (*fn)(void *arg, const struct lock_shown *l), void *arg) {
   for (const struct file_lock *l = ino->locks; l; l = l->next) {
     struct lock_shown shown = {.kind = l->flock ? "FLOCK" : l->r.pid < 0 ? "OFDLCK" : "POSIX", .request = l->r, .inode = ino};

@@ -36,7 +36,7 @@ static int range_of(const struct ofd *f, const struct guest_flock *l, struct fil
   return 0;
 }
 
-static i64 record_lock(struct ofd *f, u32 cmd, uaddr_t arg) {
+static i64 record_lock(i32 fd, struct ofd *f, u32 cmd, uaddr_t arg) {
   bool of_ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
   bool wait = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
   struct guest_flock l;
@@ -60,7 +60,9 @@ static i64 record_lock(struct ofd *f, u32 cmd, uaddr_t arg) {
   }
   u32 mode = f->flags & O_ACCMODE;
   if ((r.type == F_RDLCK && mode == O_WRONLY) || (r.type == F_WRLCK && mode == O_RDONLY)) return -EBADF;
-  return lock_set(f->inode, &r, wait);
+  e = lock_set(f->inode, &r, wait);
+  if (!e && !of_ofd && fd_get(current->process->fds, fd) != f) lock_release_owner(f->inode, r.owner); /* closed meanwhile */
+  return e;
 }
 
 static i64 owner_ex(struct ofd *f, u32 cmd, uaddr_t arg) {
@@ -75,12 +77,11 @@ static i64 owner_ex(struct ofd *f, u32 cmd, uaddr_t arg) {
 i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f) return -EBADF;
-  struct fd_entry *entry = &current->process->fds->entries[fd];
   switch (cmd) {
   case F_DUPFD: return duplicate(f, (u32)arg, false);
   case F_DUPFD_CLOEXEC: return duplicate(f, (u32)arg, true);
-  case F_GETFD: return entry->cloexec ? FD_CLOEXEC : 0;
-  case F_SETFD: entry->cloexec = arg & FD_CLOEXEC; return 0;
+  case F_GETFD: return current->process->fds->entries[fd].cloexec ? FD_CLOEXEC : 0;
+  case F_SETFD: current->process->fds->entries[fd].cloexec = arg & FD_CLOEXEC; return 0;
   case F_GETFL: return f->flags;
   default: break;
   }
@@ -92,7 +93,7 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   case F_SETLKW:
   case F_OFD_GETLK:
   case F_OFD_SETLK:
-  case F_OFD_SETLKW: return record_lock(f, cmd, arg);
+  case F_OFD_SETLKW: return record_lock(fd, f, cmd, arg);
   case F_GETOWN: return f->owner_pid;
   case F_SETOWN:
     if ((i32)arg == INT32_MIN) return -EINVAL;
