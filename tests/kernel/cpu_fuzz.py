@@ -1,8 +1,8 @@
-"""Differential test of the cpu: random programs (cpu_fuzz_gen.py) under qemu-riscv64 and under our cpu, compared byte by byte.
+"""Differential test of the cpu: random programs (cpu_fuzz_gen.py) under qemu-riscv64 and our cpu, compared by byte.
 
 Command line: cpu_fuzz.py [--seed N] [--instructions N] [--command CMD...]; it prints what was executed and exits 0 when
 nothing diverged and every opcode ran often enough. By default our side is the native runner (cpu_runner.c); with
---command the same ELF runs under that command instead, for instance the whole kernel: `--command build/native/kernel --`.
+--command the same ELF runs under that command instead, for instance the native kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from tests.kernel.cpu_fuzz_gen import OUT, SCRATCH_BYTES, Program  # noqa: E402
+from tests.kernel.cpu_fuzz_gen import OUT, Program  # noqa: E402
 from tidemark_py.dev import qemu  # noqa: E402
 
 KERNEL = ROOT / "tidemark_py" / "kernel"
@@ -40,7 +40,10 @@ def build_runner(flags: list[str], name: str, directory: Path) -> Path:
     out = directory / name
     sources = [*sorted((KERNEL / "cpu").glob("*.c")), KERNEL / "core" / "string.c", ROOT / "tests/kernel/cpu_runner.c"]
     compiler = os.environ.get("CC", "cc")
-    subprocess.run([compiler, "-std=gnu17", "-g", "-Wall", "-Wextra", "-Werror", *flags, *map(str, sources), "-o", str(out)], check=True)
+    subprocess.run(
+        [compiler, "-std=gnu17", "-g", "-Wall", "-Wextra", "-Werror", *flags, *map(str, sources), "-o", str(out)],
+        check=True,
+    )
     return out
 
 
@@ -60,22 +63,32 @@ def disassemble(runner: Path, code: bytes) -> str:
         size = 4 if word & 3 == 3 else 2
         words.append(f"{word & (0xFFFFFFFF if size == 4 else 0xFFFF):x}\n")
         at += size
-    return subprocess.run([str(runner), "--decode"], input="".join(words), capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [str(runner), "--decode"], input="".join(words), capture_output=True, text=True, check=True
+    ).stdout
 
 
 def compare(program: Program, theirs: bytes, ours: bytes, runner: Path, seed: int) -> None:
     """Raise Divergence at the first differing byte."""
     if theirs == ours:
         return
-    offset = next((i for i, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b), min(len(theirs), len(ours)))
+    offset = next(
+        (i for i, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b), min(len(theirs), len(ours))
+    )
     block, image, what = program.locate(offset)
     word = (offset - image) % 8
     at = offset - word
-    lines = [f"seed {seed}, block {block}, {what}: qemu {theirs[at : at + 8][::-1].hex()} ours {ours[at : at + 8][::-1].hex()}"]
+    lines = [
+        f"seed {seed}, block {block}, {what}:",
+        f"  qemu {theirs[at : at + 8][::-1].hex()} ours {ours[at : at + 8][::-1].hex()}",
+    ]
     if len(theirs) >= image + OUT:
         values = struct.unpack_from("<65Q", theirs, image)
-        lines += [" ".join(f"x{i}={v:x}" for i, v in enumerate(values[:32])),
-                  " ".join(f"f{i}={v:x}" for i, v in enumerate(values[32:64])), f"fcsr={values[64]:x}"]
+        lines += [
+            " ".join(f"x{i}={v:x}" for i, v in enumerate(values[:32])),
+            " ".join(f"f{i}={v:x}" for i, v in enumerate(values[32:64])),
+            f"fcsr={values[64]:x}",
+        ]
     raise Divergence("\n".join(lines) + "\n" + disassemble(runner, program.blocks[block]))
 
 
@@ -95,12 +108,11 @@ def run(seed: int, instructions: int, command: list[str], directory: Path, progr
         ours = subprocess.run([*ours_command, str(path)], capture_output=True, check=False)
         compare(program, theirs.stdout, ours.stdout, runner, seed)
         if theirs.returncode or ours.returncode:
-            raise Divergence(f"seed {seed}: exit status {theirs.returncode} and {ours.returncode}: {ours.stderr[-400:]!r}")
+            raise Divergence(
+                f"seed {seed}: exit status {theirs.returncode} and {ours.returncode}: {ours.stderr[-400:]!r}"
+            )
         numbers = directory / "stats"
-        with numbers.open("wb") as out:
-            fd = out.fileno()
-            traced = subprocess.run(["sh", "-c", f'exec "$0" --stats "$1" 3>&{fd}', str(trace), str(path)], capture_output=True, check=True,
-                                    pass_fds=[fd])
+        traced = subprocess.run([str(trace), "--stats", str(numbers), str(path)], capture_output=True, check=False)
         compare(program, theirs.stdout, traced.stdout, runner, seed)
         for line in numbers.read_text().splitlines():
             name, count = line.split()
@@ -119,7 +131,9 @@ def report(stats: Counter[str]) -> tuple[str, list[str]]:
     total = stats["total"]
     ops = {k[3:]: v for k, v in stats.items() if k.startswith("op.")}
     compressed = {k[2:]: v for k, v in stats.items() if k.startswith("c.")}
-    lines = [f"{total} instructions in {stats['blocks']} blocks, {stats['compared_bytes']} bytes compared, no divergence"]
+    lines = [
+        f"{total} instructions in {stats['blocks']} blocks, {stats['compared_bytes']} bytes compared, no divergence"
+    ]
     missing = []
     for name in ("taken", "misaligned", "nan", "rounding"):
         share = 100 * stats[name] / total

@@ -2,78 +2,11 @@
  * clock_gettime, and signals of the kind cpu_fuzz_gen.py uses), so that the cpu is tested without the other rooms.
  *
  *   cpu_runner ELF              run it: its output is ours; exit status likewise; a fault is named on stderr
- *   cpu_runner --stats ELF      (built with -DCPU_TRACE) prints what was executed, as "name count" lines, to fd 3
+ *   cpu_runner --stats OUT ELF  (built with -DCPU_TRACE) writes what was executed, as "name count" lines, to the file OUT
  *   cpu_runner --bench ELF      prints instructions, seconds and MIPS to stderr
  *   cpu_runner --decode         reads 32-bit hex words on stdin, prints "length mnemonic" for each
  * Owned by the cpu tests. */
-#include <stdio.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "../../tidemark_py/kernel/cpu/code.h"
-
-/* From fcntl.h, stdlib.h and sys/mman.h, which define the same names as the guest's ABI header. */
-int open(const char *path, int flags, ...);
-void *mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
-void *malloc(size_t n);
-void *calloc(size_t n, size_t m);
-void *aligned_alloc(size_t alignment, size_t n);
-void free(void *p);
-void exit(int status) __attribute__((noreturn));
-unsigned long strtoul(const char *s, char **end, int base);
-
-_Thread_local u8 *guest_base;
-_Thread_local struct mm *mm_current;
-_Thread_local struct mm_fault_info mm_fault_info;
-u32 guest_size_pages(void) { return 65536; }
-i32 guest_grow_pages(u32 delta) { return delta ? -1 : 65536; }
-void kernel_lock(void) {}
-void kernel_unlock(void) {}
-bool kernel_lock_held(void) { return true; }
-void *kmalloc(size_t n) { return malloc(n); }
-void *kzalloc(size_t n) { return calloc(1, n); }
-void kfree(void *p) { free(p); }
-void *kpages_alloc(u32 pages) { return aligned_alloc(PAGE_BYTES, (size_t)pages * PAGE_BYTES); }
-void kpages_free(void *p, u32 pages) { (void)pages, free(p); }
-u64 host_monotonic_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
-}
-
-/* ---- a mini mm: what has permissions is there ---- */
-static int no_access(u64 addr) {
-  bool mapped = addr < GUEST_MAX_BYTES && guest_perm((u32)(addr >> PAGE_SHIFT));
-  mm_fault_info = (struct mm_fault_info){.addr = addr, .si_signo = SIGSEGV, .si_code = mapped ? SEGV_ACCERR : SEGV_MAPERR};
-  return -EFAULT;
-}
-static int check(u64 addr, u32 bytes, u32 access) {
-  for (u64 at = addr; at < addr + bytes; at = (at | (PAGE_BYTES - 1)) + 1)
-    if (at >= GUEST_MAX_BYTES || (guest_perm((u32)(at >> PAGE_SHIFT)) & access) != access) return no_access(at);
-  return 0;
-}
-int mm_fault(struct mm *mm, u64 addr, u32 access, int *si_signo, int *si_code) {
-  (void)mm;
-  int r = check(addr, 1, access);
-  *si_signo = mm_fault_info.si_signo, *si_code = mm_fault_info.si_code;
-  return r;
-}
-int mm_slow_load(u64 addr, u32 bytes, u64 *value) {
-  *value = 0;
-  if (check(addr, bytes, ACCESS_R) < 0) return -EFAULT;
-  guest_copy_to_kernel(value, (u32)addr, bytes);
-  return 0;
-}
-int mm_slow_store(u64 addr, u32 bytes, u64 value) {
-  if (check(addr, bytes, ACCESS_W) < 0) return -EFAULT;
-  guest_copy_from_kernel((u32)addr, &value, bytes);
-  return 0;
-}
-int mm_slow_atomic(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u64 expected, u64 *old) {
-  (void)op, (void)operand, (void)expected, (void)old;
-  return check(addr, bytes, op == MM_ATOMIC_LOAD ? ACCESS_R : ACCESS_R | ACCESS_W);
-}
-void mm_code_sync(struct mm *mm) { (void)mm; }
+#include "cpu_fake_mm.h"
 
 /* ---- what was executed (CPU_TRACE) ---- */
 static u64 executed[ISA_OPS], compressed[24], total, taken, misaligned, nan_operands, rounding, floats;
@@ -141,8 +74,8 @@ static void trace_exit(u32 block, enum cpu_exit why) {
 #endif
 }
 
-static void print_stats(void) {
-  FILE *f = fdopen(3, "w");
+static void print_stats(const char *path) {
+  FILE *f = fopen(path, "w");
   if (!f) return;
   fprintf(f, "total %llu\ntaken %llu\nmisaligned %llu\nnan %llu\nrounding %llu\nfloats %llu\n", (unsigned long long)total,
           (unsigned long long)taken, (unsigned long long)misaligned, (unsigned long long)nan_operands,
@@ -258,8 +191,7 @@ int main(int argc, char **argv) {
   u32 block = REGBLOCK_OFFSET(0), stack_top = 0x7ff00000u;
   if (argc == 2 && !strcmp(argv[1], "--decode")) return decode_stdin();
   if (argc < 2) return 2;
-  guest_base = mmap(NULL, 1ull << 32, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (guest_base == (u8 *)(intptr_t)-1) return 2;
+  if (!guest_reserve()) return 2;
   mm_current = &mm;
   u64 entry = load_elf(argv[argc - 1]);
   guest_perm_fill((stack_top >> PAGE_SHIFT) - 256, PERM_R | PERM_W | PERM_RESIDENT, 256);
@@ -281,7 +213,7 @@ int main(int argc, char **argv) {
   u64 retired = guest_head_ld64(block + REG_INSTRET);
   if (!strcmp(mode, "--bench"))
     fprintf(stderr, "%llu instructions, %.3f s, %.1f MIPS\n", (unsigned long long)retired, seconds, (double)retired / seconds / 1e6);
-  if (!strcmp(mode, "--stats")) print_stats();
+  if (!strcmp(mode, "--stats")) print_stats(argv[2]);
   cpu_code_free(&mm);
   return status;
 }
