@@ -90,6 +90,7 @@ struct inode {
   void *locks;                /* record locks (file/lock.c) */
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
+  u32 writers;                /* regular files: descriptions open for writing (execve's ETXTBSY) */
   bool linkable;              /* O_TMPFILE without O_EXCL: may get its first name by linkat(2) */
 };
 

@@ -5,11 +5,16 @@
 
 static u32 next_generation;
 
+static bool is_writer(const struct ofd *f) {
+  return f->inode && S_ISREG(f->inode->mode) && (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH);
+}
+
 struct ofd *ofd_new(struct inode *inode, const struct ofd_ops *ops, u32 flags, void *priv) {
   struct ofd *f = kzalloc(sizeof *f);
   if (!f) return NULL;
   f->ops = ops, f->inode = inode, f->refs = 1, f->flags = flags, f->priv = priv, f->generation = ++next_generation;
   list_init(&f->poll_hooks);
+  if (is_writer(f)) inode->writers++;
   return f;
 }
 
@@ -25,6 +30,7 @@ void ofd_put(struct ofd *f) {
   }
   if (f->inode && f->inode->locks) lock_release_owner(f->inode, f);
   if (f->ops && f->ops->release) f->ops->release(f);
+  if (is_writer(f)) f->inode->writers--;
   if (f->inode) inode_put(f->inode);
   kfree(f->path);
   kfree(f);

@@ -162,7 +162,7 @@ i64 mm_map_signal_code(struct mm *mm, u64 addr) {
   i64 r = mm_map(mm, addr, PAGE_BYTES, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
   if (r < 0) return r;
   struct vma *v = area_at(mm, page_of(addr));
-  v->name = "[vdso]", v->signal_code = true;
+  v->name = "[sigpage]", v->signal_code = true;
   mm->sigreturn_page = addr;
   return 0;
 }

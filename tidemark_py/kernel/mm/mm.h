@@ -27,7 +27,7 @@ struct vma {
   struct ofd *file; /* NULL for anonymous; holds a reference */
   struct shared_memory *memory; /* shared and anonymous: file_page counts its pages; holds a reference */
   u64 file_page;    /* page of the file at start */
-  const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL */
+  const char *name; /* "[heap]", "[stack]", "[sigpage]" or NULL */
 };
 
 /* A kernel copy of argv and envp for /proc: other processes' memory is out of reach. Shared by forked copies. */

@@ -1,6 +1,6 @@
 /* task/exec: execve(2), first half: find the program, follow `#!` lines, read and check ELF files, copy arguments and
  * environment, lay out the address space. Linux fs/exec.c, fs/binfmt_script.c. The second half is exec_commit.c.
- * Missing: ETXTBSY for a file that somebody has open for writing, file capabilities. */
+ * Missing: file capabilities. */
 #include "exec.h"
 #include "exec_layout.h"
 
@@ -38,6 +38,7 @@ static int open_program(const struct process *p, struct inode *at, const char *a
   if (r == 0 && (w->inode->mode & S_IFMT) == S_IFLNK) r = -ELOOP;
   if (r == 0 && (w->inode->mode & S_IFMT) != S_IFREG) r = -EACCES;
   if (r == 0) r = inode_permission(w->inode, &p->cred, 1);
+  if (r == 0 && w->inode->writers) r = -ETXTBSY;
   if (r == 0) r = file_open_inode(w->inode, w->path, O_RDONLY, out);
   walk_free(w);
   return r;
