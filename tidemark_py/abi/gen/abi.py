@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "028f6f629fb4ea100141eb8397bb7201b689d8aecbd20540767cc45679d9f10c"
-ABI_HASH32: Final = 0x028f6f62
+ABI_HASH: Final = "06f9f0f2114129b9823c0014087f23a2afd7d109739563bc8a3077a66e273f54"
+ABI_HASH32: Final = 0x06f9f0f2
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -891,7 +891,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(170, "settimeofday", (("tv", "timeval"), ("tz", "ptr"),), "partial", "EPERM", "settimeofday(2)", False, "none", True),
     SyscallRow(171, "adjtimex", (("buf", "ptr"),), "none", "", "adjtimex(2)", False, "none", True),
     SyscallRow(172, "getpid", (), "full", "", "getpid(2)", False, "none", False),
-    SyscallRow(173, "getppid", (), "full", "", "getppid(2)", False, "none", True),
+    SyscallRow(173, "getppid", (), "full", "", "getppid(2)", False, "none", False),
     SyscallRow(174, "getuid", (), "full", "", "getuid(2)", False, "none", False),
     SyscallRow(175, "geteuid", (), "full", "", "geteuid(2)", False, "none", False),
     SyscallRow(176, "getgid", (), "full", "", "getgid(2)", False, "none", False),
@@ -987,7 +987,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(280, "bpf", (("cmd", "int"), ("attr", "ptr"), ("size", "uint"),), "none", "", "bpf(2)", False, "none", True),
     SyscallRow(281, "execveat", (("dirfd", "fd"), ("path", "cstr"), ("argv", "strv"), ("envp", "strv"), ("flags", "flags"),), "full", "", "execveat(2)", False, "none", True),
     SyscallRow(282, "userfaultfd", (("flags", "flags"),), "none", "", "userfaultfd(2)", False, "none", True),
-    SyscallRow(283, "membarrier", (("cmd", "int"), ("flags", "flags"), ("cpu_id", "int"),), "none", "", "membarrier(2)", False, "none", True),
+    SyscallRow(283, "membarrier", (("cmd", "int"), ("flags", "flags"), ("cpu_id", "int"),), "partial", "the query says that no barrier command is there", "membarrier(2)", False, "none", True),
     SyscallRow(284, "mlock2", (("addr", "ulong"), ("len", "size"), ("flags", "flags"),), "partial", "nothing is paged out: argument checks only", "mlock2(2)", False, "none", True),
     SyscallRow(285, "copy_file_range", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "partial", "copies; no reflink", "copy_file_range(2)", False, "none", True),
     SyscallRow(286, "preadv2", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"), ("offset", "off"), ("pos_h", "ulong"), ("flags", "flags"),), "partial", "no RWF_ flags", "preadv2(2)", True, "sys", True),

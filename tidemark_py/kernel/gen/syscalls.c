@@ -180,6 +180,7 @@ static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1]
 static i64 call_getrandom(const u64 a[6]) { return sys_getrandom(a[0], a[1], (u32)a[2]); }
 static i64 call_memfd_create(const u64 a[6]) { return sys_memfd_create(a[0], (u32)a[1]); }
 static i64 call_execveat(const u64 a[6]) { return sys_execveat((i32)a[0], a[1], a[2], a[3], (u32)a[4]); }
+static i64 call_membarrier(const u64 a[6]) { return sys_membarrier((i32)a[0], (u32)a[1], (i32)a[2]); }
 static i64 call_mlock2(const u64 a[6]) { return sys_mlock2(a[0], a[1], (u32)a[2]); }
 static i64 call_copy_file_range(const u64 a[6]) { return sys_copy_file_range((i32)a[0], a[1], (i32)a[2], a[3], a[4], (u32)a[5]); }
 static i64 call_preadv2(const u64 a[6]) { return sys_preadv2((i32)a[0], a[1], a[2], (i64)a[3], a[4], (u32)a[5]); }
@@ -365,7 +366,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [170] = {"settimeofday", call_settimeofday, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_TIMEVAL, SYSCALL_ARG_PTR}},
   [171] = {"adjtimex", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_PTR}},
   [172] = {"getpid", call_getpid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
-  [173] = {"getppid", call_getppid, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
+  [173] = {"getppid", call_getppid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [174] = {"getuid", call_getuid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [175] = {"geteuid", call_geteuid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [176] = {"getgid", call_getgid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
@@ -461,7 +462,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [280] = {"bpf", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
   [281] = {"execveat", call_execveat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_STRV, SYSCALL_ARG_STRV, SYSCALL_ARG_FLAGS}},
   [282] = {"userfaultfd", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},
-  [283] = {"membarrier", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_INT}},
+  [283] = {"membarrier", call_membarrier, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_INT}},
   [284] = {"mlock2", call_mlock2, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [285] = {"copy_file_range", call_copy_file_range, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [286] = {"preadv2", call_preadv2, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_OFF, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},

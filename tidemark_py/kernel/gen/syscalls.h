@@ -237,6 +237,7 @@ i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, 
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
 i64 sys_memfd_create(uaddr_t name, u32 flags); /* no seals, no huge pages */
 i64 sys_execveat(i32 dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, u32 flags);
+i64 sys_membarrier(i32 cmd, u32 flags, i32 cpu_id); /* the query says that no barrier command is there */
 i64 sys_mlock2(u64 addr, u64 len, u32 flags); /* nothing is paged out: argument checks only */
 i64 sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, u64 len, u32 flags); /* copies; no reflink */
 i64 sys_preadv2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 flags); /* no RWF_ flags */

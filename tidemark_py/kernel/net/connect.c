@@ -1,0 +1,173 @@
+/* connect: who talks to whom (bind(2), listen(2), connect(2), accept(2)). Names are the families' (unix.c, inet.c).
+ *
+ * A connection is complete when connect returns: the server's end waits in the listener's backlog with what was sent
+ * to it already. A full backlog makes connect wait, or fail with EAGAIN. */
+#include "net.h"
+
+int socket_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a) {
+  if (s->bound) return -EINVAL;
+  return s->domain == AF_UNIX ? unix_bind(s, ctx, a) : inet_bind(s, ctx, a);
+}
+
+int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog) {
+  if (!socket_is_record(s)) return -EOPNOTSUPP;
+  if (s->state == SOCKET_CONNECTED) return -EINVAL;
+  if (!s->bound) {
+    if (s->domain == AF_UNIX) return -EINVAL;
+    int r = inet_autobind(s, NULL);
+    if (r) return r;
+  }
+  s->backlog_max = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (u32)backlog;
+  s->who = ctx->who; /* what SO_PEERCRED tells the clients */
+  if (s->state == SOCKET_FRESH && s->domain != AF_UNIX) host_notify(ROLE_KERNEL, NOTIFY_LISTEN, inet_port(&s->local));
+  s->state = SOCKET_LISTENING;
+  wait_wake(&s->write_wait, 0); /* there may be more room now */
+  return 0;
+}
+
+/* Put a new server end into the backlog of `l`, connected to s. */
+static int join(struct socket *l, struct socket *s) {
+  struct socket_context ctx = {.who = l->who};
+  struct socket *end;
+  int r = socket_new(l->domain, l->type, l->protocol, &ctx, &end);
+  if (r) return r;
+  socket_wire(s, end);
+  end->limit = l->limit, end->send_buffer = l->send_buffer, end->pass_credentials = l->pass_credentials;
+  end->keepalive = l->keepalive, end->no_delay = l->no_delay;
+  list_add_tail(&l->backlog, &end->pending_link);
+  l->backlog_count++;
+  wait_wake(&l->read_wait, POLLIN | POLLRDNORM);
+  return 0;
+}
+
+static int find_listener(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
+                         struct socket **out) {
+  if (s->domain == AF_UNIX) {
+    int r = unix_find(ctx, a, s->type, out);
+    if (r) return r;
+  } else {
+    *out = inet_find(s, a);
+    if (!*out) return -ECONNREFUSED;
+    (*out)->refs++;
+  }
+  if ((*out)->state == SOCKET_LISTENING && !(*out)->read_shut) return 0;
+  socket_put(*out);
+  return -ECONNREFUSED;
+}
+
+static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
+  if (s->state == SOCKET_CONNECTED) return -EISCONN;
+  if (s->state == SOCKET_LISTENING) return s->domain == AF_UNIX ? -EINVAL : -EISCONN;
+  if (s->domain != AF_UNIX) {
+    int r = inet_check_destination(s, a);
+    if (!r) r = inet_autobind(s, a);
+    if (r) return r;
+  }
+  for (;;) {
+    struct socket *l;
+    int r = find_listener(s, ctx, a, &l);
+    if (r) return r;
+    if (l->backlog_count > l->backlog_max) {
+      u64 deadline = s->send_timeout_ns ? host_monotonic_ns() + s->send_timeout_ns : WAIT_FOREVER;
+      r = nonblock ? -EAGAIN : wait_on(&l->write_wait, deadline);
+      socket_put(l);
+      if (r) return r == -ETIMEDOUT ? -EAGAIN : r;
+      continue; /* it may be gone by now: look again */
+    }
+    if (!(r = join(l, s))) {
+      struct socket *end = s->peer;
+      end->remote = s->local;
+      s->remote = end->local = s->domain == AF_UNIX ? l->local : *a;
+      if (s->domain != AF_UNIX && l->domain != s->domain) { /* an IPv4 client of an IPv6 listener */
+        struct socket probe = {.domain = l->domain};
+        inet_check_destination(&probe, &end->local), inet_check_destination(&probe, &end->remote);
+      }
+    }
+    socket_put(l);
+    return r;
+  }
+}
+
+static int datagram_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a) {
+  struct socket *peer = NULL;
+  int r = 0;
+  if (ADDRESS_FAMILY(a) == AF_UNSPEC) {
+    a->bytes = 0;
+  } else if (s->domain == AF_UNIX) {
+    if ((r = unix_find(ctx, a, s->type, &peer))) return r;
+    if (peer->peer && peer->peer != s && peer != s) {
+      socket_put(peer);
+      return -EPERM;
+    }
+    *a = peer->local;
+  } else {
+    r = inet_check_destination(s, a);
+    if (!r) r = inet_autobind(s, a);
+    if (r) return r;
+  }
+  struct socket *old = s->peer;
+  s->peer = peer, s->remote = *a;
+  s->state = a->bytes ? SOCKET_CONNECTED : SOCKET_FRESH;
+  if (old) socket_put(old);
+  wait_wake(&s->write_wait, POLLOUT | POLLWRNORM);
+  return 0;
+}
+
+int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock) {
+  struct socket_address to = *a;
+  if (to.bytes < 2) return -EINVAL;
+  return socket_is_record(s) ? stream_connect(s, ctx, &to, nonblock) : datagram_connect(s, ctx, &to);
+}
+
+int socket_accept(struct socket *s, bool nonblock, struct socket **out) {
+  if (!socket_is_record(s)) return -EOPNOTSUPP;
+  u64 deadline = s->receive_timeout_ns ? host_monotonic_ns() + s->receive_timeout_ns : WAIT_FOREVER;
+  for (;;) {
+    if (s->state != SOCKET_LISTENING || s->read_shut) return -EINVAL;
+    if (!list_empty(&s->backlog)) break;
+    int r = nonblock ? -EAGAIN : wait_on(&s->read_wait, deadline);
+    if (r) return r == -ETIMEDOUT ? -EAGAIN : r;
+  }
+  struct socket *end = CONTAINER_OF(s->backlog.next, struct socket, pending_link);
+  list_remove(&end->pending_link);
+  s->backlog_count--;
+  wait_wake(&s->write_wait, 0);
+  *out = end;
+  return 0;
+}
+
+int socket_destination(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
+                       struct socket **out) {
+  struct socket *d = NULL;
+  *out = NULL;
+  if (s->domain == AF_UNIX) {
+    if (a) {
+      int r = unix_find(ctx, a, s->type, &d);
+      if (r) return r;
+    } else {
+      if (!s->peer) return -ENOTCONN;
+      if (s->peer->closed) {
+        d = s->peer;
+        s->peer = NULL, s->state = SOCKET_FRESH, s->remote.bytes = 0;
+        socket_put(d);
+        return -ECONNREFUSED;
+      }
+      d = s->peer;
+      d->refs++;
+    }
+    int r = d->peer && d->peer != s ? -EPERM : d->read_shut ? -EPIPE : 0;
+    if (r) socket_put(d);
+    else *out = d;
+    return r;
+  }
+  struct socket_address to = a ? *a : s->remote;
+  if (!to.bytes) return -EDESTADDRREQ;
+  int r = inet_check_destination(s, &to);
+  if (!r) r = inet_autobind(s, &to);
+  if (r) return r;
+  d = inet_find(s, &to);
+  if (!d && !a) s->error = ECONNREFUSED; /* as an ICMP answer would tell a connected socket */
+  if (d) d->refs++;
+  *out = d;
+  return 0;
+}

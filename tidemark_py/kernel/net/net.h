@@ -1,0 +1,121 @@
+/* net: sockets between the processes of this kernel: AF_UNIX, and AF_INET/AF_INET6 on the loopback addresses.
+ *
+ * One implementation of streams, datagrams and records for all families; a family adds its names (unix.c, inet.c).
+ * Knows files (a description in front of a socket, descriptors in flight) and no task: sys/socket.c gives credentials
+ * and the path context. Kernel lock for everything. */
+#ifndef TIDEMARK_NET_NET_H
+#define TIDEMARK_NET_NET_H
+#include "../file/file.h"
+
+#define SOCKET_BUFFER_BYTES 212992u /* Linux' rmem_default and wmem_default */
+#define SOCKET_RIGHTS_MAX 253u      /* SCM_MAX_FD */
+
+struct socket_address {
+  u32 bytes; /* 0: none */
+  u8 data[128];
+};
+#define ADDRESS_FAMILY(a) ((a)->bytes >= 2 ? (u32)((a)->data[0] | (a)->data[1] << 8) : 0u)
+
+struct socket_context { /* who asks */
+  struct guest_ucred who;
+  const struct fs_context *fs;
+  const struct credentials *cred;
+};
+
+struct packet { /* net/packet.c */
+  struct list link;
+  u32 bytes, offset, capacity;
+  struct ofd **rights;
+  u32 rights_count;
+  struct guest_ucred who;
+  struct socket_address from;
+  u8 data[];
+};
+
+enum socket_state { SOCKET_FRESH, SOCKET_LISTENING, SOCKET_CONNECTED };
+
+struct socket {
+  u32 refs; /* the description, the peer, a queue of pending connections */
+  u32 domain, type, protocol;
+  enum socket_state state;
+  bool closed;                  /* the description is gone: only references from peers keep it */
+  bool read_shut, write_shut;
+  bool bound, nothing_more;     /* nothing_more: the peer shut its writing side or closed */
+  i32 error;                    /* SO_ERROR: positive errno, cleared when reported */
+  struct socket *peer;          /* referenced; a stream's other end, a datagram socket's default destination */
+  struct list incoming;         /* packets to read */
+  u32 charged, limit;           /* bytes they take; at most (SO_RCVBUF) */
+  struct list backlog;          /* of pending_link: connections to accept */
+  struct list pending_link;
+  u32 backlog_count, backlog_max;
+  struct wait_queue read_wait, write_wait;
+  struct socket_address local, remote;
+  struct guest_ucred who, peer_who;
+  struct list names;            /* in unix.c's or inet.c's list while bound */
+  struct inode *inode;          /* AF_UNIX bound to a path: referenced */
+  /* options */
+  u64 receive_timeout_ns, send_timeout_ns; /* 0: for ever */
+  bool pass_credentials, reuse_address, reuse_port, keepalive, broadcast, v6_only, no_delay;
+  bool timestamp, oob_inline;
+  u32 send_buffer, receive_low, linger_on, linger_seconds, priority, mark;
+};
+
+struct socket_message { /* what goes along with the bytes */
+  struct socket_address name;      /* in: destination (bytes 0: none); out: sender */
+  struct ofd **rights;             /* in: borrowed, each referenced by the callee; out: referenced, the caller frees the array */
+  u32 rights_count;
+  struct guest_ucred who;          /* in: of the sender; out: of the sender */
+  u32 flags;                       /* out: MSG_TRUNC, MSG_EOR */
+};
+
+/* socket.c */
+int socket_new(u32 domain, u32 type, u32 protocol, const struct socket_context *ctx, struct socket **out);
+int socket_pair(u32 domain, u32 type, u32 protocol, const struct socket_context *ctx, struct socket **a, struct socket **b);
+struct ofd *socket_ofd(struct socket *s, u32 flags); /* takes the reference; on NULL (no memory) it is gone */
+struct socket *socket_of(const struct ofd *f);       /* NULL: not a socket */
+void socket_put(struct socket *s);
+void socket_wire(struct socket *a, struct socket *b); /* make them a connected pair */
+int socket_shutdown(struct socket *s, int how);
+bool socket_is_stream(const struct socket *s);
+bool socket_is_record(const struct socket *s);       /* a stream or SOCK_SEQPACKET: has connections */
+int socket_take_error(struct socket *s);             /* 0 or -errno */
+
+/* transfer.c */
+i64 socket_send(struct socket *s, struct iobuf *io, const struct socket_message *m, u32 flags,
+                const struct socket_context *ctx);
+i64 socket_receive(struct socket *s, struct iobuf *io, struct socket_message *m, u32 flags);
+u64 socket_readable_bytes(const struct socket *s);   /* FIONREAD */
+void socket_wake_writers(struct socket *s);          /* room in s->incoming: its senders */
+bool socket_has_room(const struct socket *destination);
+u32 socket_poll_state(struct socket *s, struct poll_table *pt);
+
+/* packet.c */
+struct packet *packet_new(u32 capacity);
+u32 packet_charge(const struct packet *p);
+void packet_free(struct packet *p);                  /* and the descriptors in flight */
+
+/* connect.c */
+int socket_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
+int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog);
+int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock);
+int socket_accept(struct socket *s, bool nonblock, struct socket **out);
+int socket_destination(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
+                       struct socket **out); /* of a datagram: a new reference; *out NULL: lost on the way */
+
+/* options.c: value in and out are kernel memory */
+int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u32 bytes);
+int socket_option_get(struct socket *s, i32 level, i32 name, u8 *value, u32 *bytes); /* *bytes: room, then length */
+
+/* unix.c */
+int unix_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
+int unix_find(const struct socket_context *ctx, const struct socket_address *a, u32 type, struct socket **out);
+void unix_unbind(struct socket *s);
+/* inet.c */
+int inet_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
+int inet_autobind(struct socket *s, const struct socket_address *towards);
+int inet_check_destination(const struct socket *s, struct socket_address *a); /* normalises; -ENETUNREACH beyond loopback */
+struct socket *inet_find(const struct socket *from, const struct socket_address *a); /* borrowed or NULL */
+void inet_unbind(struct socket *s);
+u32 inet_port(const struct socket_address *a);
+void inet_any(u32 domain, struct socket_address *a); /* 0.0.0.0:0 or [::]:0 */
+#endif
