@@ -54,7 +54,7 @@ function start(slot, generation) {
 
 /** @param {number} slot @param {unknown} error */
 function crashed(slot, error) {
-  const panic = kernel?.crashed() ?? false;
+  const panic = kernel?.crashed(error) ?? false;
   const e = /** @type {any} */ (error);
   parent.post({ m: MESSAGE.THREAD_CRASHED, worker, slot, text: panic && kernel ? kernel.panicText() : String(e?.message ?? e), panic });
 }

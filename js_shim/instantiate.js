@@ -8,6 +8,7 @@
 import { ABI_HASH32, KERNEL_COUNTERS, NOTIFY, ROLE, START, THREAD_RECORD } from "./gen/abi.js";
 
 const PAGE = 65536;
+const PANIC_BYTES = 512; // core/log.c
 const LOCK_WAITERS = 0x80000000;
 
 /** What a kernel throws once it cannot go on. */
@@ -30,7 +31,7 @@ export class KernelPanic extends Error {
  *
  * @typedef {object} Instance
  * @property {Record<string, any>} exports tk_ functions
- * @property {() => boolean} crashed call after a throw: true when the whole kernel is lost
+ * @property {(error?: unknown) => boolean} crashed call after a throw: true when the whole kernel is lost
  * @property {() => void} holdLock for tests: as if this instance had thrown under the kernel lock
  * @property {() => string} panicText
  * @property {Record<string, number>} address of thread_records, event_ring, counters
@@ -116,10 +117,15 @@ export function instantiate(o) {
       for (let seen; (seen = Atomics.compareExchange(w, lockWord, 0, o.instance + 1)) !== 0; ) Atomics.wait(w, lockWord, seen, 10);
     },
     // A throw under the kernel lock would leave everybody waiting for it: mark the panic, open the lock, wake them all.
-    crashed() {
+    crashed(error) {
       const w = words();
       const lock = Atomics.load(w, lockWord);
       if ((lock & ~LOCK_WAITERS) === o.instance + 1) {
+        const e = /** @type {any} */ (error);
+        const text = `a kernel instance threw while it held the kernel lock: ${String(e?.stack ?? e ?? "?")}`;
+        const at = exports.tk_panic_message() >>> 0;
+        // the text first: whoever sees the mark reads it
+        if (bytesAt(at, 1)[0] === 0) bytesAt(at, PANIC_BYTES).set(new TextEncoder().encode(text).subarray(0, PANIC_BYTES - 1));
         Atomics.store(w, panickedWord, 1);
         Atomics.store(w, lockWord, 0);
         Atomics.notify(w, lockWord);

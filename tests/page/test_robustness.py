@@ -169,17 +169,18 @@ tiny = bytes([0, 97, 115, 109, 1, 0, 0, 0])
 
 @pytest.mark.slow
 def test_100_create_and_close_cycles(page: Page) -> None:
-    times = run(page, """
+    for part in range(4):  # the driver wants an answer within two minutes
+        times = run(page, f"""
 times = []
-for n in range(100):
+for n in range({part * 25}, {part * 25 + 25}):
     t = time.perf_counter()
     rt = await new_runtime(topology="together" if n % 2 else "split")
     await busybox(rt)
     done = await rt.run(["echo", str(n)], timeout=20)
-    assert done.stdout == f"{n}\\n".encode()
+    assert done.stdout == b"%d\\n" % n
     rt.close()
     times.append(time.perf_counter() - t)
 print("cycle, s: first", times[0], "last", times[-1], "most", max(times))
 times
-""", 400)
-    assert len(times) == 100  # type: ignore[arg-type]
+""", 115)
+        assert len(times) == 25  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ class WorkerKernel:
 
     def _lost(self, error: JsException) -> Exception:
         """A throw out of the kernel: panic when it held the lock or said so."""
-        if self._instance.crashed():
+        if self._instance.crashed(error.js_error if hasattr(error, "js_error") else error):
             return KernelPanic(f"the kernel stopped: {self._instance.panicText()}")
         return InternalError(f"a kernel call threw: {text_of(error)}")
 

@@ -36,6 +36,7 @@ __all__ = ["ProcessOwner"]
 ROLE = "process_owner"
 FIRST_INSTANCE = 2  # 0 kernel worker, 1 owner
 NO_INSTANCE = 0xFFFFFFFF
+DEAD_SECONDS = 3.0  # Chromium gives a worker that is busy or parked two seconds before it ends it by force
 
 
 class ProcessOwner:
@@ -43,6 +44,7 @@ class ProcessOwner:
 
     def __init__(self, kernel: Kernel, host: Host, page: RawPort, attach: Any) -> None:
         self._kernel = kernel
+        self._host = host
         self._records = kernel.thread_records
         self.page = Port(page, self, self.failed)
         instances = range(FIRST_INSTANCE, int(kernel.call("tk_max_instances")))
@@ -187,7 +189,10 @@ class ProcessOwner:
             return PoolCrashReply()
         for worker in list(self.pool.workers.values()):
             if worker.state is WorkerState.RUNNING and self.record(worker.slot).pid == message.pid:
-                self.pool.failed(worker.number, "terminated by a test")
+                # It may run on for a moment, and would end its process itself when the kernel wakes it: tell later.
+                worker.handle.terminate()
+                number = worker.number
+                self._host.call_later(DEAD_SECONDS, lambda: self.pool.failed(number, "terminated by a test"))
                 return PoolCrashReply()
         raise OSError(errno.ESRCH, "No such process")
 
