@@ -2,7 +2,7 @@
 
 A program is a driver and many blocks. For each block the driver loads all registers from an image, runs the block and
 stores all registers behind the image; every few blocks it writes images, scratch memory and trap log to stdout.
-sp (aligned), s0 (maybe misaligned) and s1 (aligned) always point into the scratch memory, gp and tp belong to the driver,
+sp (aligned), s0 (maybe misaligned), s1 (aligned) always point into the scratch memory, gp and tp belong to the driver,
 frm holds a legal mode, so that nothing traps by chance. A few blocks trap on purpose (illegal instructions, ebreak,
 accesses to where nothing is, read-only stores, misaligned atomics): a handler logs signal, code, address and pc and
 steps over. Branches go forward over whole groups of instructions, or back in loops counted by t6.

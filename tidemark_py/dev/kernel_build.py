@@ -69,7 +69,8 @@ FEATURES = tuple(
         "tail-call",
     )
 )
-WASM_OPT = ("-O3", "-g", "--strip-dwarf", "--strip-producers")
+# Inlining big functions into their one caller would put the decoder into the interpreter's loop: a quarter slower.
+WASM_OPT = ("-O3", "-g", "--strip-dwarf", "--strip-producers", "--one-caller-inline-max-function-size=20")
 NATIVE_TARGET = ("-target", "x86_64-linux-gnu")
 NATIVE_COMPILE = ("-O2", "-fno-omit-frame-pointer", "-pthread", "-fno-builtin")
 SANITIZE = {

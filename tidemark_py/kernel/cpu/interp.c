@@ -201,7 +201,7 @@ dispatch:
   s = SLOT_LOAD(ip);
   switch (W >> SLOT_OP) {
 #include "interp_ops.h"
-  default: __builtin_unreachable();
+  default: EXIT(CPU_ILLEGAL);
   }
 leave:
   st->ip = ip, st->count = count;
