@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "06f9f0f2114129b9823c0014087f23a2afd7d109739563bc8a3077a66e273f54"
-ABI_HASH32: Final = 0x06f9f0f2
+ABI_HASH: Final = "6e0659bd6fb817fb75ef75dbf47847d91de2b1f463123890d9625bd255bd03af"
+ABI_HASH32: Final = 0x6e0659bd
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -916,21 +916,21 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "none", "", "shmctl(2)", False, "none", True),
     SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "none", "", "shmat(2)", False, "none", True),
     SyscallRow(197, "shmdt", (("addr", "ptr"),), "none", "", "shmdt(2)", False, "none", True),
-    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "none", "", "socket(2)", False, "none", True),
-    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "none", "", "socketpair(2)", False, "none", True),
-    SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "bind(2)", False, "none", True),
-    SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "none", "", "listen(2)", False, "none", True),
-    SyscallRow(202, "accept", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "accept(2)", True, "sys", True),
-    SyscallRow(203, "connect", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "connect(2)", True, "sys", True),
-    SyscallRow(204, "getsockname", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "getsockname(2)", False, "none", True),
-    SyscallRow(205, "getpeername", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "getpeername(2)", False, "none", True),
-    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "none", "", "sendto(2)", True, "sys", True),
-    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "none", "", "recvfrom(2)", True, "sys", True),
-    SyscallRow(208, "setsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "uint"),), "none", "", "setsockopt(2)", False, "none", True),
-    SyscallRow(209, "getsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "ptr"),), "none", "", "getsockopt(2)", False, "none", True),
-    SyscallRow(210, "shutdown", (("fd", "fd"), ("how", "int"),), "none", "", "shutdown(2)", False, "none", True),
-    SyscallRow(211, "sendmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "none", "", "sendmsg(2)", True, "sys", True),
-    SyscallRow(212, "recvmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "none", "", "recvmsg(2)", True, "sys", True),
+    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT", "socket(2)", False, "none", True),
+    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "full", "", "socketpair(2)", False, "none", True),
+    SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "bind(2)", False, "none", True),
+    SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "full", "", "listen(2)", False, "none", True),
+    SyscallRow(202, "accept", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "accept(2)", True, "sys", True),
+    SyscallRow(203, "connect", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "connect(2)", True, "sys", True),
+    SyscallRow(204, "getsockname", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "getsockname(2)", False, "none", True),
+    SyscallRow(205, "getpeername", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "getpeername(2)", False, "none", True),
+    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "sendto(2)", True, "sys", True),
+    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "recvfrom(2)", True, "sys", True),
+    SyscallRow(208, "setsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "uint"),), "partial", "options that tune a real network are accepted", "setsockopt(2)", False, "none", True),
+    SyscallRow(209, "getsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "ptr"),), "partial", "the common options", "getsockopt(2)", False, "none", True),
+    SyscallRow(210, "shutdown", (("fd", "fd"), ("how", "int"),), "full", "", "shutdown(2)", False, "none", True),
+    SyscallRow(211, "sendmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "partial", "no out-of-band data", "sendmsg(2)", True, "sys", True),
+    SyscallRow(212, "recvmsg", (("fd", "fd"), ("msg", "msghdr"), ("flags", "flags"),), "partial", "no out-of-band data", "recvmsg(2)", True, "sys", True),
     SyscallRow(213, "readahead", (("fd", "fd"), ("offset", "off"), ("count", "size"),), "partial", "files live in memory: argument checks only", "readahead(2)", False, "none", True),
     SyscallRow(214, "brk", (("addr", "ulong"),), "full", "", "brk(2)", False, "none", True),
     SyscallRow(215, "munmap", (("addr", "ulong"), ("length", "size"),), "full", "", "munmap(2)", False, "none", True),
@@ -960,7 +960,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(239, "move_pages", (("pid", "pid"), ("count", "ulong"), ("pages", "ptr"), ("nodes", "ptr"), ("status", "ptr"), ("flags", "int"),), "none", "", "move_pages(2)", False, "none", True),
     SyscallRow(240, "rt_tgsigqueueinfo", (("tgid", "pid"), ("tid", "pid"), ("sig", "signo"), ("info", "siginfo"),), "full", "", "rt_tgsigqueueinfo(2)", False, "none", True),
     SyscallRow(241, "perf_event_open", (("attr", "ptr"), ("pid", "pid"), ("cpu", "int"), ("group_fd", "fd"), ("flags", "ulong"),), "none", "", "perf_event_open(2)", False, "none", True),
-    SyscallRow(242, "accept4", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"), ("flags", "flags"),), "none", "", "accept4(2)", True, "sys", True),
+    SyscallRow(242, "accept4", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"), ("flags", "flags"),), "full", "", "accept4(2)", True, "sys", True),
     SyscallRow(243, "recvmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"), ("timeout", "timespec"),), "none", "", "recvmmsg(2)", False, "none", True),
     SyscallRow(258, "riscv_hwprobe", (("pairs", "ptr"), ("pair_count", "size"), ("cpusetsize", "size"), ("cpus", "ptr"), ("flags", "uint"),), "partial", "base behaviour, FD and C", "riscv_hwprobe(2)", False, "none", True),
     SyscallRow(259, "riscv_flush_icache", (("start", "ulong"), ("end", "ulong"), ("flags", "ulong"),), "full", "", "riscv_flush_icache(2)", False, "none", True),

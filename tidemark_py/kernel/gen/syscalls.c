@@ -154,6 +154,21 @@ static i64 call_getgid(UNUSED const u64 a[6]) { return sys_getgid(); }
 static i64 call_getegid(UNUSED const u64 a[6]) { return sys_getegid(); }
 static i64 call_gettid(UNUSED const u64 a[6]) { return sys_gettid(); }
 static i64 call_sysinfo(const u64 a[6]) { return sys_sysinfo(a[0]); }
+static i64 call_socket(const u64 a[6]) { return sys_socket((i32)a[0], (i32)a[1], (i32)a[2]); }
+static i64 call_socketpair(const u64 a[6]) { return sys_socketpair((i32)a[0], (i32)a[1], (i32)a[2], a[3]); }
+static i64 call_bind(const u64 a[6]) { return sys_bind((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_listen(const u64 a[6]) { return sys_listen((i32)a[0], (i32)a[1]); }
+static i64 call_accept(const u64 a[6]) { return sys_accept((i32)a[0], a[1], a[2]); }
+static i64 call_connect(const u64 a[6]) { return sys_connect((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_getsockname(const u64 a[6]) { return sys_getsockname((i32)a[0], a[1], a[2]); }
+static i64 call_getpeername(const u64 a[6]) { return sys_getpeername((i32)a[0], a[1], a[2]); }
+static i64 call_sendto(const u64 a[6]) { return sys_sendto((i32)a[0], a[1], a[2], (u32)a[3], a[4], (u32)a[5]); }
+static i64 call_recvfrom(const u64 a[6]) { return sys_recvfrom((i32)a[0], a[1], a[2], (u32)a[3], a[4], a[5]); }
+static i64 call_setsockopt(const u64 a[6]) { return sys_setsockopt((i32)a[0], (i32)a[1], (i32)a[2], a[3], (u32)a[4]); }
+static i64 call_getsockopt(const u64 a[6]) { return sys_getsockopt((i32)a[0], (i32)a[1], (i32)a[2], a[3], a[4]); }
+static i64 call_shutdown(const u64 a[6]) { return sys_shutdown((i32)a[0], (i32)a[1]); }
+static i64 call_sendmsg(const u64 a[6]) { return sys_sendmsg((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_recvmsg(const u64 a[6]) { return sys_recvmsg((i32)a[0], a[1], (u32)a[2]); }
 static i64 call_readahead(const u64 a[6]) { return sys_readahead((i32)a[0], (i64)a[1], a[2]); }
 static i64 call_brk(const u64 a[6]) { return sys_brk(a[0]); }
 static i64 call_munmap(const u64 a[6]) { return sys_munmap(a[0], a[1]); }
@@ -171,6 +186,7 @@ static i64 call_munlockall(UNUSED const u64 a[6]) { return sys_munlockall(); }
 static i64 call_mincore(const u64 a[6]) { return sys_mincore(a[0], a[1], a[2]); }
 static i64 call_madvise(const u64 a[6]) { return sys_madvise(a[0], a[1], (i32)a[2]); }
 static i64 call_rt_tgsigqueueinfo(const u64 a[6]) { return sys_rt_tgsigqueueinfo((i32)a[0], (i32)a[1], (i32)a[2], a[3]); }
+static i64 call_accept4(const u64 a[6]) { return sys_accept4((i32)a[0], a[1], a[2], (u32)a[3]); }
 static i64 call_riscv_hwprobe(const u64 a[6]) { return sys_riscv_hwprobe(a[0], a[1], a[2], a[3], (u32)a[4]); }
 static i64 call_riscv_flush_icache(const u64 a[6]) { return sys_riscv_flush_icache(a[0], a[1], a[2]); }
 static i64 call_wait4(const u64 a[6]) { return sys_wait4((i32)a[0], a[1], (u32)a[2], a[3]); }
@@ -391,21 +407,21 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [195] = {"shmctl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
   [196] = {"shmat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
   [197] = {"shmdt", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_PTR}},
-  [198] = {"socket", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
-  [199] = {"socketpair", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
-  [200] = {"bind", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
-  [201] = {"listen", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
-  [202] = {"accept", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
-  [203] = {"connect", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
-  [204] = {"getsockname", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
-  [205] = {"getpeername", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
-  [206] = {"sendto", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
-  [207] = {"recvfrom", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
-  [208] = {"setsockopt", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
-  [209] = {"getsockopt", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
-  [210] = {"shutdown", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
-  [211] = {"sendmsg", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_MSGHDR, SYSCALL_ARG_FLAGS}},
-  [212] = {"recvmsg", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_MSGHDR, SYSCALL_ARG_FLAGS}},
+  [198] = {"socket", call_socket, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
+  [199] = {"socketpair", call_socketpair, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
+  [200] = {"bind", call_bind, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
+  [201] = {"listen", call_listen, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
+  [202] = {"accept", call_accept, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
+  [203] = {"connect", call_connect, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
+  [204] = {"getsockname", call_getsockname, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
+  [205] = {"getpeername", call_getpeername, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
+  [206] = {"sendto", call_sendto, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},
+  [207] = {"recvfrom", call_recvfrom, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR}},
+  [208] = {"setsockopt", call_setsockopt, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
+  [209] = {"getsockopt", call_getsockopt, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
+  [210] = {"shutdown", call_shutdown, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
+  [211] = {"sendmsg", call_sendmsg, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_MSGHDR, SYSCALL_ARG_FLAGS}},
+  [212] = {"recvmsg", call_recvmsg, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_MSGHDR, SYSCALL_ARG_FLAGS}},
   [213] = {"readahead", call_readahead, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_OFF, SYSCALL_ARG_SIZE}},
   [214] = {"brk", call_brk, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_ULONG}},
   [215] = {"munmap", call_munmap, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE}},
@@ -435,7 +451,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [239] = {"move_pages", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_ULONG, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_INT}},
   [240] = {"rt_tgsigqueueinfo", call_rt_tgsigqueueinfo, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_PID, SYSCALL_ARG_PID, SYSCALL_ARG_SIGNO, SYSCALL_ARG_SIGINFO}},
   [241] = {"perf_event_open", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_FD, SYSCALL_ARG_ULONG}},
-  [242] = {"accept4", NULL, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_NONE, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
+  [242] = {"accept4", call_accept4, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
   [243] = {"recvmmsg", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC}},
   [258] = {"riscv_hwprobe", call_riscv_hwprobe, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_SIZE, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
   [259] = {"riscv_flush_icache", call_riscv_flush_icache, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},

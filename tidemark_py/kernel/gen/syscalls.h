@@ -211,6 +211,21 @@ i64 sys_getgid(void);
 i64 sys_getegid(void);
 i64 sys_gettid(void);
 i64 sys_sysinfo(uaddr_t info);
+i64 sys_socket(i32 domain, i32 type, i32 protocol); /* AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT */
+i64 sys_socketpair(i32 domain, i32 type, i32 protocol, uaddr_t sv);
+i64 sys_bind(i32 fd, uaddr_t addr, u32 addrlen);
+i64 sys_listen(i32 fd, i32 backlog);
+i64 sys_accept(i32 fd, uaddr_t addr, uaddr_t addrlen);
+i64 sys_connect(i32 fd, uaddr_t addr, u32 addrlen);
+i64 sys_getsockname(i32 fd, uaddr_t addr, uaddr_t addrlen);
+i64 sys_getpeername(i32 fd, uaddr_t addr, uaddr_t addrlen);
+i64 sys_sendto(i32 fd, uaddr_t buf, u64 len, u32 flags, uaddr_t addr, u32 addrlen);
+i64 sys_recvfrom(i32 fd, uaddr_t buf, u64 len, u32 flags, uaddr_t addr, uaddr_t addrlen);
+i64 sys_setsockopt(i32 fd, i32 level, i32 optname, uaddr_t optval, u32 optlen); /* options that tune a real network are accepted */
+i64 sys_getsockopt(i32 fd, i32 level, i32 optname, uaddr_t optval, uaddr_t optlen); /* the common options */
+i64 sys_shutdown(i32 fd, i32 how);
+i64 sys_sendmsg(i32 fd, uaddr_t msg, u32 flags); /* no out-of-band data */
+i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags); /* no out-of-band data */
 i64 sys_readahead(i32 fd, i64 offset, u64 count); /* files live in memory: argument checks only */
 i64 sys_brk(u64 addr);
 i64 sys_munmap(u64 addr, u64 length);
@@ -228,6 +243,7 @@ i64 sys_munlockall(void); /* nothing is paged out */
 i64 sys_mincore(u64 addr, u64 length, uaddr_t vec); /* resident pages of the caller */
 i64 sys_madvise(u64 addr, u64 length, i32 advice); /* DONTNEED, FREE act; hints are accepted; others EINVAL */
 i64 sys_rt_tgsigqueueinfo(i32 tgid, i32 tid, i32 sig, uaddr_t info);
+i64 sys_accept4(i32 fd, uaddr_t addr, uaddr_t addrlen, u32 flags);
 i64 sys_riscv_hwprobe(uaddr_t pairs, u64 pair_count, u64 cpusetsize, uaddr_t cpus, u32 flags); /* base behaviour, FD and C */
 i64 sys_riscv_flush_icache(u64 start, u64 end, u64 flags);
 i64 sys_wait4(i32 pid, uaddr_t wstatus, u32 options, uaddr_t rusage);
