@@ -11,7 +11,7 @@
 
 i64 sys_getpid(void) { return current->process->pid; }
 i64 sys_gettid(void) { return current->tid; }
-i64 sys_getppid(void) { return current->process->parent ? current->process->parent->pid : 0; }
+i64 sys_getppid(void) { return __atomic_load_n(&current->process->ppid, __ATOMIC_RELAXED); }
 i64 sys_getuid(void) { return current->process->cred.uid; }
 i64 sys_geteuid(void) { return current->process->cred.euid; }
 i64 sys_getgid(void) { return current->process->cred.gid; }

@@ -127,7 +127,7 @@ static void orphan_children(struct process *p) {
   LIST_FOR(c, &p->children, struct process, sibling) {
     struct process *parent = new_parent_of(p);
     list_remove(&c->sibling);
-    c->parent = parent;
+    process_set_parent(c, parent);
     c->adopted = true;
     c->exit_signal = SIGCHLD;
     list_add_tail(&parent->children, &c->sibling);

@@ -190,7 +190,7 @@ static i64 clone_thread(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_
 static struct process *child_process(u64 flags, i32 exit_signal, struct thread **thread, i64 *error) {
   struct process *self = current->process, *parent = flags & CLONE_PARENT ? self->parent : self;
   *error = -EAGAIN;
-  if (counters.processes >= self->limits[RLIMIT_NPROC].cur && self->cred.uid != 0) return NULL;
+  if (self->cred.uid != 0 && process_count_of(self->cred.uid) >= self->limits[RLIMIT_NPROC].cur) return NULL;
   struct process *p = process_new(parent);
   if (!p) return NULL;
   *error = -ENOMEM;

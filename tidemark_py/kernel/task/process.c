@@ -57,7 +57,7 @@ struct process *process_new(struct process *parent) {
     process_set_group(p, pid), process_set_session(p, pid);
     return p;
   }
-  p->parent = parent;
+  process_set_parent(p, parent);
   list_add_tail(&parent->children, &p->sibling);
   process_set_group(p, parent->pgid), process_set_session(p, parent->sid);
   memcpy(p->limits, parent->limits, sizeof p->limits);
@@ -70,6 +70,10 @@ struct process *process_new(struct process *parent) {
   return p;
 }
 
+void process_set_parent(struct process *p, struct process *parent) {
+  p->parent = parent;
+  __atomic_store_n(&p->ppid, parent ? parent->pid : 0, __ATOMIC_RELAXED);
+}
 void process_set_group(struct process *p, i32 pgid) {
   pid_get(pgid);
   pid_put(p->pgid);
@@ -138,7 +142,7 @@ static void slot_free(struct process *p) {
   process_set_group(p, 0), process_set_session(p, 0);
   pid_slot[p->pid] = 0;
   pid_put(p->pid);
-  p->parent = NULL;
+  process_set_parent(p, NULL);
   p->state = PROCESS_FREE;
   counters.processes--;
 }
@@ -161,6 +165,12 @@ void process_reap(struct process *p) {
     parent->child_utime_ns += p->utime_ns + p->child_utime_ns;
   }
   slot_free(p);
+}
+
+u32 process_count_of(u32 uid) {
+  u32 n = 0;
+  for (u32 i = 0; i < MAX_PROCESSES; i++) n += processes[i].state != PROCESS_FREE && processes[i].cred.uid == uid;
+  return n;
 }
 
 u64 process_cpu_ns(const struct process *p) {
@@ -237,7 +247,7 @@ static void host_process_end(struct process *p) {
   p->mm = NULL;
   LIST_FOR(c, &p->children, struct process, sibling) {
     list_remove(&c->sibling);
-    c->parent = process_init();
+    process_set_parent(c, process_init());
     c->adopted = true;
     list_add_tail(&c->parent->children, &c->sibling);
     if (c->state == PROCESS_ZOMBIE) process_reap(c);

@@ -59,7 +59,8 @@ struct process {
   enum process_state state;
   u32 generation;
   i32 pid, pgid, sid;
-  struct process *parent; /* init (pid 1) adopts orphans */
+  struct process *parent; /* init (pid 1) adopts orphans; set by process_set_parent */
+  i32 ppid;               /* atomic: its pid, for getppid without the lock */
   struct list children, sibling, threads;
   u32 thread_count;
   i32 exit_status;      /* as wait4 reports it */
@@ -169,9 +170,11 @@ void thread_discard(struct thread *t);          /* unlink and free the slot */
 i32 pid_alloc(void);
 void pid_get(i32 pid);                          /* one more user of the number (group, session) */
 void pid_put(i32 pid);
+void process_set_parent(struct process *p, struct process *parent); /* the children's list is the caller's */
 void process_set_group(struct process *p, i32 pgid);
 void process_set_session(struct process *p, i32 sid);
 void process_reap(struct process *zombie);
+u32 process_count_of(u32 uid);                  /* what RLIMIT_NPROC bounds */
 void process_kill(struct process *p, i32 wait_status); /* all its threads die on leaving the kernel */
 /* A guest memory slot: false at the cap; may park while one is being zeroed. A zombie's is closing until zeroed. */
 bool process_take_memory(struct process *p);
