@@ -27,10 +27,15 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "no-cache",
 }
-FLAGS = (
-    "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --no-sandbox"
-).split()
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-sandbox",
+]
 LAYER = "deb:busybox-static"
 INSTALL = """
 const get = async (name) => { const r = await fetch(name); if (!r.ok) throw new Error(name); return r.arrayBuffer(); };

@@ -187,14 +187,15 @@ class ProcessOwner:
         if message.pid == 0:
             self.pool.throw(message.locked)
             return PoolCrashReply()
-        for worker in list(self.pool.workers.values()):
-            if worker.state is WorkerState.RUNNING and self.record(worker.slot).pid == message.pid:
-                # It may run on for a moment, and would end its process itself when the kernel wakes it: tell later.
-                worker.handle.terminate()
-                number = worker.number
-                self._host.call_later(DEAD_SECONDS, lambda: self.pool.failed(number, "terminated by a test"))
-                return PoolCrashReply()
-        raise OSError(errno.ESRCH, "No such process")
+        running = [w for w in self.pool.workers.values() if w.state is WorkerState.RUNNING]
+        worker = next((w for w in running if self.record(w.slot).pid == message.pid), None)
+        if worker is None:
+            raise OSError(errno.ESRCH, "No such process")
+        # It may run on for a moment, and would end its process itself when the kernel wakes it: tell later.
+        worker.handle.terminate()
+        number = worker.number
+        self._host.call_later(DEAD_SECONDS, lambda: self.pool.failed(number, "terminated by a test"))
+        return PoolCrashReply()
 
     def pool_resume(self, message: PoolResume) -> PoolResumeReply:
         """Test hook."""
