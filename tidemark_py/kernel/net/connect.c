@@ -5,8 +5,8 @@
 #include "net.h"
 
 int socket_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a) {
-  if (s->bound) return -EINVAL;
-  return s->domain == AF_UNIX ? unix_bind(s, ctx, a) : inet_bind(s, ctx, a);
+  if (s->domain == AF_UNIX) return unix_bind(s, ctx, a);
+  return s->bound ? -EINVAL : inet_bind(s, ctx, a);
 }
 
 int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog) {
@@ -55,7 +55,7 @@ static int find_listener(struct socket *s, const struct socket_context *ctx, con
   return -ECONNREFUSED;
 }
 
-static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
+static int stream_join(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
   if (s->state == SOCKET_CONNECTED) return -EISCONN;
   if (s->state == SOCKET_LISTENING) return s->domain == AF_UNIX ? -EINVAL : -EISCONN;
   if (s->domain != AF_UNIX) {
@@ -111,6 +111,17 @@ static int datagram_connect(struct socket *s, const struct socket_context *ctx, 
   if (old) socket_put(old);
   wait_wake(&s->write_wait, POLLOUT | POLLWRNORM);
   return 0;
+}
+
+static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
+  bool was_bound = s->bound;
+  int r = stream_join(s, ctx, a, nonblock);
+  if (r && s->domain != AF_UNIX && !was_bound && s->bound) { /* the port goes back */
+    inet_unbind(s);
+    s->bound = false;
+    inet_any(s->domain, &s->local);
+  }
+  return r;
 }
 
 int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock) {

@@ -89,6 +89,8 @@ void socket_wake_writers(struct socket *s);          /* room in s->incoming: its
 bool socket_has_room(const struct socket *destination);
 u32 socket_poll_state(struct socket *s, struct poll_table *pt);
 
+struct guest_ucred socket_caller(void); /* the running process: sys/socket.c gives it at link time */
+
 /* packet.c */
 struct packet *packet_new(u32 capacity);
 u32 packet_charge(const struct packet *p);

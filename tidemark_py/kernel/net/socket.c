@@ -151,7 +151,7 @@ static i64 socket_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
 }
 static i64 socket_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct socket *s = f->priv;
-  struct socket_message m = {.who = s->who};
+  struct socket_message m = {.who = socket_caller()};
   return socket_send(s, io, &m, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, NULL);
 }
 static u32 socket_poll(struct ofd *f, struct poll_table *pt) { return socket_poll_state(f->priv, pt); }

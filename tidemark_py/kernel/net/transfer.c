@@ -176,7 +176,7 @@ static int receive_idle(struct socket *s, u32 flags) {
   return flags & MSG_DONTWAIT ? -EAGAIN : 0;
 }
 
-/* Bytes of what stands in the queue, up to where another sender's descriptors begin. */
+/* Bytes of what stands in the queue, up to the end of a message with descriptors or to another sender's (SO_PASSCRED). */
 static i64 stream_take(struct socket *s, struct iobuf *io, struct socket_message *m, bool peek, bool *stop) {
   i64 done = 0;
   struct list *at = s->incoming.next;
@@ -184,7 +184,7 @@ static i64 stream_take(struct socket *s, struct iobuf *io, struct socket_message
   while (at != &s->incoming && io->left && !*stop) {
     struct packet *p = CONTAINER_OF(at, struct packet, link);
     at = at->next;
-    if (m->rights || (m->who.pid && s->pass_credentials && !same_sender(p, &m->who)) || (p->rights_count && done)) {
+    if (done && s->pass_credentials && !same_sender(p, &m->who)) {
       *stop = true;
       break;
     }

@@ -9,9 +9,10 @@ static void set_bound(struct socket *s, const struct socket_address *a) {
   list_add_tail(&bound, &s->names);
 }
 
-static bool name_taken(const struct socket_address *a, struct socket **out) {
+/* Abstract names: each type of socket has its own. */
+static bool name_taken(const struct socket_address *a, u32 type, struct socket **out) {
   LIST_FOR(s, &bound, struct socket, names) {
-    if (s->inode || s->local.bytes != a->bytes || memcmp(s->local.data, a->data, a->bytes)) continue;
+    if (s->inode || s->type != type || s->local.bytes != a->bytes || memcmp(s->local.data, a->data, a->bytes)) continue;
     if (out) *out = s;
     return true;
   }
@@ -43,6 +44,7 @@ int unix_bind(struct socket *s, const struct socket_context *ctx, const struct s
   int r = check(a);
   if (r) return r;
   struct socket_address name = *a;
+  if (s->bound && (a->bytes == 2 || !a->data[2])) return -EINVAL;
   if (a->bytes == 2) { /* autobind: five hexadecimal digits */
     static u32 next;
     do {
@@ -50,18 +52,24 @@ int unix_bind(struct socket *s, const struct socket_context *ctx, const struct s
       ksnprintf(digits, sizeof digits, "%05x", next++ & 0xfffff);
       name.bytes = 8, name.data[2] = 0;
       memcpy(name.data + 3, digits, 5);
-    } while (name_taken(&name, NULL));
+    } while (name_taken(&name, s->type, NULL));
     set_bound(s, &name);
     return 0;
   }
   if (!a->data[2]) {
-    if (name_taken(a, NULL)) return -EADDRINUSE;
+    if (name_taken(a, s->type, NULL)) return -EADDRINUSE;
     set_bound(s, a);
     return 0;
   }
   char path[sizeof(struct guest_sockaddr_un)];
   path_of(a, path);
   struct path_at at = {.path = path};
+  if (s->bound) { /* Linux finds the name taken before it finds the socket bound */
+    struct inode *ino;
+    if (find_inode(ctx, path, &ino)) return -EINVAL;
+    inode_put(ino);
+    return -EADDRINUSE;
+  }
   r = file_mknod(ctx->fs, ctx->cred, &at, S_IFSOCK | 0777, 0);
   if (r) return r == -EEXIST ? -EADDRINUSE : r;
   if ((r = find_inode(ctx, path, &s->inode))) return r;
@@ -77,7 +85,7 @@ int unix_find(const struct socket_context *ctx, const struct socket_address *a, 
   if (a->bytes == 2) return -EINVAL;
   struct socket *found = NULL;
   if (!a->data[2]) {
-    if (!name_taken(a, &found)) return -ECONNREFUSED;
+    if (!name_taken(a, type, &found)) return -ECONNREFUSED;
   } else {
     char path[sizeof(struct guest_sockaddr_un)];
     struct inode *ino;

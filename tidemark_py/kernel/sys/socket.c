@@ -9,6 +9,7 @@ static struct socket_context context(void) {
   const struct process *p = current->process;
   return (struct socket_context){.who = {.pid = p->pid, .uid = p->cred.uid, .gid = p->cred.gid}, .fs = p->fs, .cred = &p->cred};
 }
+struct guest_ucred socket_caller(void) { return context().who; }
 static struct socket_context effective_context(void) { /* what SO_PEERCRED tells */
   struct socket_context c = context();
   c.who.uid = current->process->cred.euid, c.who.gid = current->process->cred.egid;
