@@ -18,6 +18,7 @@ static bool to_integer(struct cpu_state *st, u32 op, u32 rd, u64 a, bool wide, u
 }
 
 NOINLINE bool fpu_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, u32 rm) {
+  if (fpu_quick(st, op, rd, rs1, rs2, rs3, rm)) return true;
   bool wide = (op - OP_FMADD_S) & 1;
   u64 sign = wide ? F64_SIGN : F32_SIGN;
   u64 a = unbox(wide, st->f[rs1]), b = unbox(wide, st->f[rs2]), x = st->x[rs1], r;

@@ -143,6 +143,8 @@ static inline u64 as_boxed(float d) {
  * already, the hardware's result is right and raises nothing new. */
 static inline bool plain64(u64 v) { return ((v >> 52 & 0x7ff) - 2) < 0x7fd; }
 static inline bool plain32(u64 v) { return (((u32)v >> 23 & 0xff) - 2) < 0xfd; }
+/* Of a sum: tiny ones are exact. */
+static inline bool finite64(u64 v) { return (v >> 52 & 0x7ff) != 0x7ff; }
 static inline bool boxed(u64 v) { return v >> 32 == 0xffffffffu; }
 
 #define FLOAT_SLOW()                                                                                                     \
@@ -151,10 +153,10 @@ static inline bool boxed(u64 v) { return v >> 32 == 0xffffffffu; }
     if (!fpu_execute(st, what & 0xffff, FIELD(SLOT_RD), FIELD(SLOT_RS1), FIELD(SLOT_RS2), what >> 16, LOW))              \
       EXIT(CPU_ILLEGAL);                                                                                                 \
   } while (0)
-#define FLOAT64(name, expr)                                                                                              \
+#define FLOAT64(name, expr, fine)                                                                                        \
   OP(name) {                                                                                                             \
     u64 r = as_bits(expr);                                                                                               \
-    if (LIKELY(st->float_fast) && LIKELY(plain64(r))) FD = r;                                                            \
+    if (LIKELY(st->float_fast) && LIKELY(fine(r))) FD = r;                                                               \
     else FLOAT_SLOW();                                                                                                   \
     NEXT(2);                                                                                                             \
   }

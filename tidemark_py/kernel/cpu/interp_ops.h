@@ -162,12 +162,12 @@ OP(FLOAT) {
   FLOAT_SLOW();
   NEXT(2);
 }
-FLOAT64(FADD_D, as_double(F1) + as_double(F2))
-FLOAT64(FSUB_D, as_double(F1) - as_double(F2))
-FLOAT64(FMUL_D, as_double(F1) * as_double(F2))
-FLOAT64(FDIV_D, as_double(F1) / as_double(F2))
+FLOAT64(FADD_D, as_double(F1) + as_double(F2), finite64)
+FLOAT64(FSUB_D, as_double(F1) - as_double(F2), finite64)
+FLOAT64(FMUL_D, as_double(F1) * as_double(F2), plain64)
+FLOAT64(FDIV_D, as_double(F1) / as_double(F2), plain64)
 #ifdef __wasm__
-FLOAT64(FSQRT_D, __builtin_sqrt(as_double(F1)))
+FLOAT64(FSQRT_D, __builtin_sqrt(as_double(F1)), plain64)
 #else /* would want libm for errno's sake */
 OP(FSQRT_D) {
   FLOAT_SLOW();

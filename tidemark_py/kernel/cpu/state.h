@@ -36,6 +36,8 @@ bool memory_load(struct cpu_state *st, u64 addr, u32 bytes); /* st->value, zero-
 bool memory_store(struct cpu_state *st, u64 addr, u32 bytes, u64 value);
 bool memory_atomic(struct cpu_state *st, u32 op, u32 rd, u64 addr, u64 operand); /* OP_LR_W ... OP_AMOMAXU_D */
 
+/* fpu_quick.c: true when hardware could do it; false: nothing was done. */
+bool fpu_quick(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, u32 rm);
 /* fpu.c: every float instruction but loads and stores, and the CSRs. false: illegal. */
 bool fpu_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, u32 rm);
 bool csr_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 csr, u64 instret);
