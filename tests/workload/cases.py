@@ -71,7 +71,7 @@ SH = (
     Case("not_found", "nosuchprogram 2>/dev/null; echo $?; ./nothere 2>/dev/null; echo $?; /etc/passwd 2>/dev/null; echo $?", "127\n127\n126\n"),
     Case("background", "sleep 0.05 & p=$!; wait $p; echo $?; (exit 9) & wait $!; echo $?", "0\n9\n"),
     Case("background_many", "for i in 1 2 3 4 5 6 7 8; do (exit $i) & eval p$i=$!; done; s=; for i in 8 7 6 5 4 3 2 1; do eval wait \\$p$i; s=$s$?; done; echo $s", "87654321\n"),
-    Case("wait_all", "for i in 1 2 3; do (sleep 0.0$i; echo $i) & done; wait; echo all", "1\n2\n3\nall\n"),
+    Case("wait_all", "for i in 1 2 3; do (sleep 0.$((i*2-1)); echo $i) & done; wait; echo all", "1\n2\n3\nall\n"),
     Case("wait_none", "wait; echo $?; wait 99999 2>/dev/null; echo $?", "0\n127\n"),
     Case("pids_differ", "a=$$; b=$(sh -c 'echo $$'); c=$(sh -c 'echo $PPID'); [ $a != $b ] && echo differ; [ $b != $c ] && echo parent", "differ\nparent\n"),
     Case("exec_replaces", "(exec echo replaced; echo never); exec sh -c 'exit 6'", "replaced\n", 6),

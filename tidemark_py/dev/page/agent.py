@@ -228,6 +228,11 @@ class Agent:
             return
         send({"t": "reply", **(reply or {})})
 
+    async def ask_state(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Counters, processes and what the kernel said."""
+        state = await self.runtime.snapshot()
+        return {"state": state.to_json(), "diagnostics": list(self.runtime.diagnostics)}
+
     async def ask_tree(self, m: dict[str, Any]) -> None:
         """Upload a tar archive of a directory of the current root."""
         tar = await self.runtime.fs.snapshot(m["path"], root=self.scratch_root)
