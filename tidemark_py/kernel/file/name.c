@@ -97,13 +97,18 @@ int file_rename(const struct fs_context *fs, const struct credentials *cred, con
   if ((flags & RENAME_NOREPLACE) && (flags & RENAME_EXCHANGE)) return -EINVAL;
   struct walk *o AUTO_WALK = walk_new(), *n AUTO_WALK = walk_new();
   if (!o || !n) return -ENOMEM;
-  int r = path_walk(fs, cred, from->at, from->at_path, from->path, WALK_NOFOLLOW | WALK_NAME, o);
-  if (!r) r = path_walk(fs, cred, to->at, to->at_path, to->path, WALK_NOFOLLOW | WALK_NAME | WALK_PARENT, n);
+  /* what is wrong with the ways there counts before what is wrong with the names */
+  u32 walk_flags = WALK_NOFOLLOW | WALK_NAME | WALK_PARENT;
+  int r = path_walk(fs, cred, from->at, from->at_path, from->path, walk_flags, o);
+  if (!r) r = path_walk(fs, cred, to->at, to->at_path, to->path, walk_flags, n);
   if (r) return r;
-  if (is_unnamed(o) || is_unnamed(n)) return n->inode && is_unnamed(n) && (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY;
-  if (o->dir->sb != n->dir->sb) return -EXDEV;
+  if ((o->dir ? o->dir : o->inode)->sb != (n->dir ? n->dir : n->inode)->sb) return -EXDEV;
+  if (is_unnamed(o)) return -EBUSY;
+  if (is_unnamed(n)) return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  if (!o->inode) return -ENOENT;
   if (o->dir->sb->read_only) return -EROFS;
   if (n->inode && (flags & RENAME_NOREPLACE)) return -EEXIST;
+  if (!n->inode && (flags & RENAME_EXCHANGE)) return -ENOENT;
   bool is_dir = S_ISDIR(o->inode->mode);
   if (!is_dir && (o->trailing_slash || (n->trailing_slash && !(flags & RENAME_EXCHANGE)))) return -ENOTDIR;
   if (n->inode && (flags & RENAME_EXCHANGE) && n->trailing_slash && !S_ISDIR(n->inode->mode)) return -ENOTDIR;

@@ -107,7 +107,7 @@ static int open_walked(const struct fs_context *fs, const struct credentials *cr
   int r = path_walk(fs, cred, at, at_path, path, walk_flags, w);
   if (r) return r;
   if (make) {
-    if (slash) return -EISDIR;
+    if (slash && w->dir) return -EISDIR; /* not for ".." and the like, which have no name */
     if (w->inode && (flags & O_EXCL)) return -EEXIST;
     if (!w->inode) {
       if ((r = create(fs, cred, w, mode))) return r;
