@@ -38,11 +38,16 @@ static const char *name(void) {
 static int m, s;
 static char slave_name[64];
 
+/* What can be read now. Linux processes input in a work queue: wait for it; the master until it stays quiet. */
 static void show_bytes(const char *text, int fd) {
   static unsigned char buf[20000];
-  usleep(2000); /* Linux processes input in a work queue */
+  struct pollfd f = {fd, POLLIN | POLLPRI, 0};
+  poll(&f, 1, 40);
   errno = 0;
-  long n = read(fd, buf, sizeof buf);
+  long n = read(fd, buf, sizeof buf), more;
+  int error = errno;
+  while (fd == m && n > 0 && poll(&f, 1, 20) > 0 && (more = read(fd, buf + n, sizeof buf - (size_t)n)) > 0) n += more;
+  errno = error;
   printf("%s: ", text);
   if (n < 0) printf("%s", name());
   for (long i = 0; i < n; i++) printf(buf[i] < 32 || buf[i] > 126 ? "\\x%02x" : "%c", buf[i]);
@@ -127,7 +132,7 @@ static void lines(void) {
   both("one\ntwo\n");
   show_bytes("  second", s);
   int n = 0;
-  type("abc\x04" "def\n"), usleep(2000);
+  type("abc\x04" "def\n"), usleep(20000);
   ioctl(s, FIONREAD, &n);
   printf("  FIONREAD %d\n", n);
   show_bytes("  to the mark", s), show_bytes("  rest", s);
@@ -137,10 +142,10 @@ static void lines(void) {
   write(s, "out\nput\ttab\r\n", 13);
   show_bytes("  output", m);
   char c[3];
-  type("12345\n"), usleep(2000);
+  type("12345\n"), usleep(20000);
   SHOW("  part", read(s, c, 2));
   show_bytes("  rest", s);
-  type("xy\x04"), usleep(2000);
+  type("xy\x04"), usleep(20000);
   SHOW("  exactly up to the mark", read(s, c, 2));
   show_bytes("  then", s);
   close_pair();
@@ -228,11 +233,11 @@ static void raw(void) {
   tcsetattr(s, TCSANOW, &t);
   both("a\r\x03\x11\x7f");
   set_cc(VMIN, 3);
-  type("ab"), usleep(2000);
+  type("ab"), usleep(20000);
   struct pollfd f = {s, POLLIN, 0};
   poll(&f, 1, 0);
   printf("  poll below VMIN %x\n", f.revents);
-  type("c"), usleep(2000);
+  type("c"), usleep(20000);
   poll(&f, 1, 0);
   printf("  poll at VMIN %x\n", f.revents);
   show_bytes("  three", s);
@@ -250,14 +255,14 @@ static void raw(void) {
   SHOW("  the rest", read(s, c, 10));
   fcntl(s, F_SETFL, O_RDWR | O_NONBLOCK);
   set(0, 0, 0, 0, 0, ICANON);
-  type("part"), usleep(2000);
+  type("part"), usleep(20000);
   set(0, 0, 0, 0, ICANON, 0);
   set_cc(VMIN, 1);
   show_bytes("  line, then raw", s);
-  type("more"), usleep(2000);
+  type("more"), usleep(20000);
   set(0, 0, 0, 0, 0, ICANON);
   show_bytes("  raw, then line", s);
-  type("lost"), usleep(2000);
+  type("lost"), usleep(20000);
   tcgetattr(s, &t);
   tcsetattr(s, TCSAFLUSH, &t);
   type("kept\n");
@@ -268,9 +273,9 @@ static void raw(void) {
 static void flow_and_bounds(void) {
   open_pair();
   printf("flow\n");
-  type("\x13"), usleep(2000);
+  type("\x13"), usleep(20000);
   SHOW("  stopped", write(s, "x", 1));
-  type("\x11"), usleep(2000);
+  type("\x11"), usleep(20000);
   SHOW("  going", write(s, "x", 1));
   show_bytes("  output", m);
   tcflow(s, TCOOFF);
@@ -283,9 +288,9 @@ static void flow_and_bounds(void) {
   static char big[10000];
   memset(big, 'b', sizeof big);
   long total = 0, n;
-  while (total < 10000 && (n = write(m, big, sizeof big - (size_t)total)) > 0) total += n, usleep(2000);
+  while (total < 10000 && (n = write(m, big, sizeof big - (size_t)total)) > 0) total += n, usleep(20000);
   printf("  no line: all taken %d\n", total == 10000);
-  type("\n"), usleep(5000);
+  type("\n"), usleep(20000);
   n = read(s, big, sizeof big);
   printf("  longest line %ld ends %d\n", n, big[n - 1] == '\n');
   total = 0;
@@ -317,21 +322,21 @@ static void job_control(void) {
     int tty = open("/dev/tty", O_RDWR | O_NONBLOCK);
     printf("  /dev/tty is a terminal %d\n", isatty(tty));
     catch(SIGINT), catch(SIGQUIT), catch(SIGTSTP), catch(SIGWINCH), catch(SIGTTOU), catch(SIGTTIN), catch(SIGHUP), catch(SIGCONT);
-    type("abc\x03"), usleep(5000);
+    type("abc\x03"), usleep(20000);
     printf("  SIGINT %d\n", (int)got[SIGINT]);
     show_bytes("  echo", m);
     both("\n");
-    type("\x1c"), usleep(5000);
-    type("\x1a"), usleep(5000);
+    type("\x1c"), usleep(20000);
+    type("\x1a"), usleep(20000);
     printf("  SIGQUIT %d SIGTSTP %d\n", (int)got[SIGQUIT], (int)got[SIGTSTP]);
     show_bytes("  echo", m);
     set(0, 0, 0, 0, 0, NOFLSH);
-    type("keep\x03"), usleep(5000);
+    type("keep\x03"), usleep(20000);
     both("\n");
     struct winsize w = {30, 90, 0, 0};
-    ioctl(m, TIOCSWINSZ, &w), usleep(2000);
+    ioctl(m, TIOCSWINSZ, &w), usleep(20000);
     printf("  SIGWINCH %d\n", (int)got[SIGWINCH]);
-    ioctl(s, TIOCSWINSZ, &w), usleep(2000);
+    ioctl(s, TIOCSWINSZ, &w), usleep(20000);
     printf("  unchanged %d\n", (int)got[SIGWINCH]);
     fflush(stdout);
     pid_t job = fork();
@@ -349,7 +354,7 @@ static void job_control(void) {
     int status;
     waitpid(job, &status, WUNTRACED);
     printf("  background read: stopped %d %d\n", WIFSTOPPED(status), WSTOPSIG(status) == SIGTTIN);
-    type("z\n"), usleep(2000);
+    type("z\n"), usleep(20000);
     ioctl(s, TIOCSPGRP, &job), kill(-job, SIGCONT); /* to the foreground: it reads "z" */
     usleep(20000);
     printf("  its turn\n");
@@ -362,7 +367,7 @@ static void job_control(void) {
     SHOW("  no such group", ioctl(s, TIOCSPGRP, &none) ? -1 : 0);
     fcntl(m, F_SETFL, O_RDWR | O_NONBLOCK);
     show_bytes("  what was written", m);
-    close(m), usleep(5000);
+    close(m), usleep(20000);
     printf("  hung up: SIGHUP %d SIGCONT %d\n", (int)got[SIGHUP], (int)got[SIGCONT] > 0);
     char c;
     SHOW("  read", read(s, &c, 1));
@@ -394,7 +399,7 @@ static void sessions(void) {
     fflush(stdout);
     if (fork() == 0) { /* a member of the foreground group outlives the leader */
       catch(SIGHUP);
-      for (int i = 0; i < 200 && !got[SIGHUP]; i++) usleep(5000);
+      for (int i = 0; i < 100 && !got[SIGHUP]; i++) usleep(20000);
       char text[40];
       int n = snprintf(text, sizeof text, "hup %d tty %d\n", (int)got[SIGHUP], open("/dev/tty", O_RDWR) < 0);
       write(fd, text, (size_t)n);
