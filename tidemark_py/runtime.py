@@ -15,7 +15,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -277,6 +277,7 @@ class Runtime:
         self._spawning = 0
         self._over: Exception | None = None
         self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
+        self._call_later = _loop_call_later
 
     # ---- life ----
 
@@ -305,6 +306,7 @@ class Runtime:
             raise ValueError(f"topology is 'split' or 'together', not {topology!r}")
         place = await host.PageHost.open()
         self = cls()
+        self._call_later = place.call_later
         try:
             module, saved = await asyncio.gather(place.compile(kernel), place.snapshot(snapshot or snapshot_url))
             memory, most_pages = place.kernel_memory()
@@ -351,14 +353,15 @@ class Runtime:
             self.fs = RuntimeFS(self._ports["kernel_worker"])
 
     async def _booted(self, seconds: float) -> None:
-        async def wait() -> None:
-            await self._ready
-
-        try:
-            await asyncio.wait_for(wait(), seconds)
-        except TimeoutError:
+        def late() -> None:
             missing = " and ".join(sorted(self._waiting_for))
-            raise BootError(f"the {missing} did not start within {seconds:g} s: is Pyodide reachable?") from None
+            self._ready.fail(BootError(f"the {missing} did not start within {seconds:g} s: is Pyodide reachable?"))
+
+        cancel = self._call_later(seconds, late)
+        try:
+            await self._ready
+        finally:
+            cancel()
 
     def close(self) -> None:
         """End every worker and process and free all memory. What is pending fails with RuntimeClosed."""
@@ -523,20 +526,29 @@ class Runtime:
         stdin = options.pop("stdin", DEVNULL if data is None else PIPE)
         process = await self.spawn(argv, stdin=stdin, stdout=stdout, stderr=stderr, **options)
         talk = asyncio.ensure_future(process.communicate(data))
-        try:
-            out, err = await asyncio.wait_for(asyncio.shield(talk), timeout)
-        except TimeoutError:
+        if timeout is not None and not await self._within(talk, timeout):
             from subprocess import TimeoutExpired
 
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
             talk.cancel()
-            raise TimeoutExpired(list(argv), timeout or 0) from None
+            raise TimeoutExpired(list(argv), timeout)
+        out, err = await talk
         result = CompletedProcess(list(process.args), process.returncode or 0, out, err, process.instructions)
         if check:
             result.check_returncode()
         return result
+
+    async def _within(self, task: asyncio.Future[Any], seconds: float) -> bool:
+        """False when `task` is not done in time."""
+        expired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cancel = self._call_later(seconds, lambda: None if expired.done() else expired.set_result(None))
+        try:
+            await asyncio.wait({task, expired}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancel()
+        return task.done()
 
     async def kill_all(self, signal: int = 9, seconds: float = 10.0) -> None:
         """Signal every process; returns when none is left. Raises TidemarkError when some are, after `seconds`."""
@@ -588,6 +600,11 @@ class Runtime:
         if self._over is not None:
             raise self._over
         return await self._ports["process_owner"].request(m.PoolStats())
+
+
+def _loop_call_later(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+    """A timer of the event loop; returns what cancels it."""
+    return asyncio.get_running_loop().call_later(seconds, callback).cancel
 
 
 def _stream(value: int) -> int:

@@ -53,6 +53,7 @@ def test_processes_on_node(topology: str) -> None:
         data = bytes(range(256)) * 4000
         print((await p.communicate(data))[0] == data, p.returncode)
         t = await rt.spawn(["sh", "-c", "stty size; read x; echo got $x"], tty=(20, 70))
+        print(await t.stdout.readline())
         t.stdin.write(b"typed\\n")
         print((await t.stdout.read()).decode().split())
         loop = await rt.spawn(["sh", "-c", "while :; do :; done"])
@@ -61,7 +62,7 @@ def test_processes_on_node(topology: str) -> None:
         print(await loop.wait())
         rt.close()
     """)
-    assert out.splitlines() == ["3", "True 0", "['20', '70', 'typed', 'got', 'typed']", "-9"]
+    assert out.splitlines() == ["3", "True 0", "b'20 70\\r\\n'", "['typed', 'got', 'typed']", "-9"]
 
 
 def test_500_forks_on_node() -> None:

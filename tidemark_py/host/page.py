@@ -151,6 +151,12 @@ class PageHost:
         """boot_role.js"""
         return RoleWorker(self._platform, self._urls["boot_role.js"], name, failed)
 
+    @staticmethod
+    def call_later(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """A timer; returns what cancels it. (A cancelled one of Pyodide's own loop keeps Node alive to its end.)"""
+        timer = js.setTimeout(create_once_callable(callback), int(seconds * 1000))
+        return lambda: js.clearTimeout(timer)
+
     @property
     def thread_url(self) -> str:
         """boot_thread.js"""
