@@ -87,17 +87,18 @@ static int background(int tty) {
   return bad;
 }
 
-static void press(char c) {
-  pause_ms(60);
+/* When a job is in the foreground. */
+static void press(pid_t leader, char c) {
+  pid_t group = 0;
+  for (int i = 0; i < 2000 && (ioctl(master, TIOCGPGRP, &group) || group <= 0 || group == leader); i++) pause_ms(1);
+  pause_ms(20);
   if (write(master, &c, 1) != 1) check("press", 0);
 }
 static void press_c(pid_t pid) {
-  (void)pid;
-  press(3);
+  press(pid, 3);
 }
 static void press_z(pid_t pid) {
-  (void)pid;
-  press(26);
+  press(pid, 26);
 }
 static int interrupted(int tty) {
   int status;
