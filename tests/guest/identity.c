@@ -92,8 +92,8 @@ static void machine(void) {
   check("sched_yield", sched_yield() == 0);
   check("policy", syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER && sched_get_priority_max(SCHED_FIFO) == 99);
   errno = 0;
-  check("nice", getpriority(PRIO_PROCESS, 0) == 0 && setpriority(PRIO_PROCESS, 0, 5) == 0 &&
-                  getpriority(PRIO_PROCESS, 0) == 5 && errno == 0);
+  check("nice", getpriority(PRIO_PROCESS, 0) < 15 && setpriority(PRIO_PROCESS, 0, 15) == 0 &&
+                  getpriority(PRIO_PROCESS, 0) == 15 && errno == 0);
   unsigned header[2] = {0x20080522, 0}, data[6];
   check("capget", syscall(SYS_capget, header, data) == 0 && (geteuid() || data[0]));
   header[0] = 1;
