@@ -65,6 +65,7 @@ async function boot(o) {
   if (pyodide._api?.config) delete pyodide._api.config._loadSnapshot;
   const site = pyodide.runPython("import site, sys; p = site.getsitepackages()[0]; p in sys.path or sys.path.append(p); p");
   pyodide.unpackArchive(new Uint8Array(o.sources), "zip", { extractDir: site });
+  pyodide.pyimport("tidemark_py.host.baked").check();
   const shim = {
     instantiate,
     startWorker,

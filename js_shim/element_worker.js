@@ -53,7 +53,10 @@ async function boot(base) {
     pyodide = await loadPyodide({ indexURL });
   }
   delete pyodide._api?.config?._loadSnapshot;
-  pyodide.unpackArchive(wheel, "wheel");
+  // where the snapshot's modules came from, so that both are one package
+  const site = pyodide.runPython("import site; site.getsitepackages()[0]");
+  pyodide.unpackArchive(wheel, "zip", { extractDir: site });
+  pyodide.pyimport("tidemark_py.host.baked").check();
   progress("Starting the kernel …", 0.5);
   const terminal = pyodide.pyimport("tidemark_py.sdk.terminal");
   const serving = await terminal.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });

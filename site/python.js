@@ -56,7 +56,10 @@ async function main() {
   delete pyodide._api?.config?._loadSnapshot;
   pyodide.setStdout({ batched: (/** @type {string} */ s) => print(s) });
   pyodide.setStderr({ batched: (/** @type {string} */ s) => print(s, true) });
-  pyodide.unpackArchive(wheel, "wheel");
+  // where the snapshot's modules came from, so that both are one package
+  const site = pyodide.runPython("import site; site.getsitepackages()[0]");
+  pyodide.unpackArchive(wheel, "zip", { extractDir: site });
+  pyodide.pyimport("tidemark_py.host.baked").check();
   const program = new URLSearchParams(location.search).get("program");
   if (program && /^[\w.-]+$/.test(program)) $("program").value = await (await fetch(program)).text();
   state("Ready");

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tidemark_py.dev import layer_build
+from tidemark_py.dev import layer_build, pyodide_files
 from tidemark_py.dev.session import Session
 from tests.workload.cases import BASH, SH, Case
 
@@ -49,5 +49,6 @@ def result() -> Callable[[str, str], Result]:
 @pytest.fixture(scope="module", params=HOSTS)
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session for a module's tests, on each host."""
+    pyodide_files.snapshot()
     with Session([layer_build.layer_file(SPEC)], request.param) as s:
         yield s

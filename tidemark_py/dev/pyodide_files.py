@@ -1,7 +1,7 @@
 """The files every page of ours needs: Pyodide from npm, the wheel, Pyodide's memory snapshot; and who makes the last.
 
-Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the standard modules that the roles import. It is
-made in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker.
+Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the modules that the roles and the runtime import, the
+package's own too (host/baked.py). It is made in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker.
 Private API of Pyodide: every reader falls back to the plain start.
 """
 
@@ -46,7 +46,7 @@ def served() -> dict[str, Path]:
 
 
 def _stamp_text() -> str:
-    digest = hashlib.sha256(json.dumps(MODULES).encode())
+    digest = hashlib.sha256(json.dumps(MODULES).encode() + wheel().read_bytes())
     for name in CORE:
         digest.update((pyodide_dir() / name).read_bytes())
     return digest.hexdigest()
@@ -68,17 +68,19 @@ def snapshot() -> Path:
     code = """(async () => {
       const { loadPyodide } = await import("/pyodide/pyodide.mjs");
       const pyodide = await loadPyodide({ indexURL: location.origin + "/pyodide/", _makeSnapshot: true });
+      const site = pyodide.runPython("import site; site.getsitepackages()[0]");
+      pyodide.unpackArchive(await (await fetch("/wheel")).arrayBuffer(), "zip", { extractDir: site });
       pyodide.runPython(%s);
       const memory = pyodide.makeMemorySnapshot();
       const r = await fetch("/upload/snapshot?token=%s", { method: "POST", body: memory });
       return r.ok;
     })()"""
-    imports = (
-        "\n".join(f"import {m}" for m in MODULES) + "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
-    )
+    imports = "\n".join(f"import {m}" for m in MODULES)
+    imports += "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
+    imports += "\nimport tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py"
     with (
         step("Pyodide memory snapshot, in Chromium"),
-        Server({"/": blank, "/pyodide": pyodide_dir()}, upload=lambda _, body: got.append(body)) as server,
+        Server({"/": blank, "/pyodide": pyodide_dir(), "/wheel": wheel()}, upload=lambda _, body: got.append(body)) as server,
         Browser() as browser,
     ):
         page = browser.page()

@@ -32,7 +32,10 @@ export async function start(o) {
     if (snapshot) options._loadSnapshot = new Uint8Array(snapshot);
     const pyodide = await loadPyodide(options);
     delete pyodide._api?.config?._loadSnapshot;
-    pyodide.unpackArchive(wheel, "wheel");
+    // where the snapshot's modules came from, so that both are one package
+    const site = pyodide.runPython("import site; site.getsitepackages()[0]");
+    pyodide.unpackArchive(wheel, "zip", { extractDir: site });
+    pyodide.pyimport("tidemark_py.host.baked").check();
     /** @type {any} */ (globalThis).tidemarkAgent = {
       origin: o.origin,
       token: o.token,
