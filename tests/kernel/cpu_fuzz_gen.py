@@ -46,6 +46,11 @@ STACK_BYTES = 32768  # the alternate signal stack
 def jump_group(rng: random.Random, b: Block, skipped: bytes) -> bytes:
     """A jump of some kind over `skipped`."""
     n, kind = len(skipped), rng.random()
+    if kind < 0.25:  # an add before it, as loops have
+        r = b.rd() or 5
+        add = emit(i_type(rng.choice([0x13, 0x1B]), 0, r, r, rng.choice([1, -1, 8, rng.randrange(-2048, 2048)])))
+        registers = rng.choice([(r, b.rs()), (b.rs(), r), (r, 0), (r, r)])
+        return add + emit(b_type(rng.choice([0, 1, 4, 5, 6, 7]), *registers, 4 + n)) + skipped
     if kind < 0.5:
         return emit(b_type(rng.choice([0, 1, 4, 5, 6, 7]), b.rs(), rng.choice([b.rs(), b.rs(), 0]), 4 + n)) + skipped
     if kind < 0.7 and n < 250:
@@ -56,7 +61,9 @@ def jump_group(rng: random.Random, b: Block, skipped: bytes) -> bytes:
         return emit(c_j(2 + n)) + skipped
     r = b.rd() or 5
     if kind < 0.92:  # auipc r; jalr rd, off(r), to an odd address now and then: bit 0 is dropped
-        return emit(r << 7 | 0x17) + emit(i_type(0x67, 0, b.rd(), r, 8 + n + rng.randrange(2))) + skipped
+        return (
+            emit(r << 7 | 0x17) + emit(i_type(0x67, 0, rng.choice([r, b.rd()]), r, 8 + n + rng.randrange(2))) + skipped
+        )
     op = rng.choice([0x8002, 0x9002])  # c.jr, c.jalr (links ra)
     return emit(r << 7 | 0x17) + emit(i_type(0x13, 0, r, r, 10 + n)) + emit(op | r << 7) + skipped
 

@@ -107,10 +107,19 @@ def makers() -> dict[str, Maker]:
         return [i_type(0x13, 1, rd, rs, n), i_type(0x13, 5, rd, rd, k | g.choice([0, 0x400]))]
 
     def shift_add(g: random.Random, b: Block) -> list[int]:
+        rd, dest = b.rd(), b.rd()
+        operands = g.choice([(rd, b.rs()), (b.rs(), rd), (rd, rd)])
+        return [
+            i_type(0x13, 1, rd, b.rs(), g.randrange(5)),
+            r_type(0x33, 0, 0, g.choice([rd, rd, dest]), *operands),
+        ]
+
+    def pc_load(g: random.Random, b: Block) -> list[int]:
         rd = b.rd()
-        return [i_type(0x13, 1, rd, b.rs(), g.randrange(5)), r_type(0x33, 0, 0, b.rd(), rd, b.rs())]
+        return [rd << 7 | 0x17, i_type(0x03, 3, rd, rd, -g.randrange(8, 900))]
 
     m["li32"], m["pc_pair"], m["shifts"], m["shift_add"] = li32, pc_pair, shifts, shift_add
+    m["pc_load"] = pc_load
 
     def base_offset(g: random.Random, size: int) -> tuple[int, int]:
         off = g.randrange(-2048, 2040)

@@ -262,10 +262,43 @@ u32 code_bits(u64 pc) {
   return (bits & 3) == 3 ? bits | guest_ld16((u32)pc + 2) << 16 : bits;
 }
 
+/* The slot for `first` at pc and `second` behind it, or 0 when they do not make a pair. Nothing but the second
+ * instruction's result may be lost: the first one's register is overwritten by the second, or kept. */
+static u64 slot_pair(const struct insn *first, const struct insn *second, u64 pc) {
+  u32 length = (first->length + second->length) / 2u, rd = first->rd;
+  bool chained = rd != 0 && second->rd == rd && second->rs1 == rd;
+  if (rd == 0) return 0;
+  if (first->op == OP_LUI && chained && (second->op == OP_ADDI || second->op == OP_ADDIW)) {
+    i64 value = (i64)first->imm + second->imm;
+    if (second->op == OP_ADDIW) value = (i32)(u32)(u64)value;
+    return value == (i32)value ? slot(SLOT_PAIR_LI, rd, 0, 0, length, (i32)value) : 0;
+  }
+  if (first->op == OP_AUIPC && chained) {
+    u64 value = pc + (u64)(i64)first->imm + (u64)(i64)second->imm;
+    if (value >> 32) return 0;
+    if (second->op == OP_ADDI) return slot(SLOT_PAIR_LIU, rd, 0, 0, length, (i32)value);
+    if (second->op == OP_JALR) return slot(SLOT_PAIR_CALL, rd, 0, 0, length, (i32)(value & ~1ull));
+    if (second->op == OP_LD) return slot(SLOT_PAIR_LOAD, rd, 0, 0, length, (i32)value);
+    return 0;
+  }
+  if (first->op == OP_SLLI && chained && second->op == OP_SRLI)
+    return slot(SLOT_SLLI_SRLI, rd, first->rs1, 0, length, second->imm << 8 | first->imm);
+  if (first->op == OP_SLLI && second->op == OP_ADD && second->rd == rd && (second->rs1 == rd) != (second->rs2 == rd))
+    return slot(SLOT_SLLI_ADD, rd, first->rs1, second->rs1 == rd ? second->rs2 : second->rs1, length, first->imm);
+  if ((first->op == OP_ADDI || first->op == OP_ADDIW) && first->rs1 == rd && insn_formats[second->op] == F_B &&
+      in_page(pc + first->length, second->imm)) {
+    u32 op = (first->op == OP_ADDI ? SLOT_ADDI_BEQ : SLOT_ADDIW_BEQ) + (second->op - OP_BEQ);
+    u32 offset = (u32)((second->imm + first->length) * 4) & 0xfffff;
+    return slot(op, rd, second->rs1, second->rs2, length, (i32)((u32)first->imm << 20 | offset));
+  }
+  return 0;
+}
+
 bool code_decode(struct cpu_state *st, const u64 *ip) {
   u64 pc = state_pc(st, ip);
   u64 *at = (u64 *)(uintptr_t)ip;
   bool ok = true;
+  struct insn before = {0};
   kernel_lock();
   if (!fetch_prepare(st, pc)) {
     kernel_unlock();
@@ -279,6 +312,11 @@ bool code_decode(struct cpu_state *st, const u64 *ip) {
     }
     struct insn d = insn_decode(code_bits(pc));
     slot_write(at, slot_make(&d, pc));
+    if (n > 0 && offset + d.length <= PAGE_BYTES) {
+      u64 pair = slot_pair(&before, &d, pc - before.length);
+      if (pair) slot_write(at - before.length / 2, pair);
+    }
+    before = d;
     pc += d.length, at += d.length / 2;
     if (ends_run(d.op) || offset + d.length >= PAGE_BYTES || *at) break;
   }

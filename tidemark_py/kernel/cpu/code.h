@@ -42,9 +42,16 @@ struct code_page {
   X(FMV_D) X(FSGNJ_D) X(FSGNJN_D) X(FSGNJX_D) X(FMV_X_D) X(FMV_D_X) X(FMV_X_W) X(FMV_W_X)                                \
   X(FEQ_D) X(FLT_D) X(FLE_D) X(FCVT_D_W) X(FCVT_D_L) X(FCVT_D_S)
 
+/* Pairs of instructions in one slot; the second has its own slot too, for those who jump there. Bits 0-2 hold the
+ * pair's length in halfwords. *_BRANCH: the add's immediate in bits 52-63, the branch's slot offset in bits 32-51. */
+#define SLOT_FUSED(X)                                                                                                    \
+  X(PAIR_LI) X(PAIR_LIU) X(PAIR_CALL) X(PAIR_LOAD) X(SLLI_SRLI) X(SLLI_ADD)                                              \
+  X(ADDI_BEQ) X(ADDI_BNE) X(ADDI_BLT) X(ADDI_BGE) X(ADDI_BLTU) X(ADDI_BGEU)                                              \
+  X(ADDIW_BEQ) X(ADDIW_BNE) X(ADDIW_BLT) X(ADDIW_BGE) X(ADDIW_BLTU) X(ADDIW_BGEU)
+
 enum slot_op {
 #define X(name) SLOT_##name,
-  SLOT_SINGLE(X)
+  SLOT_SINGLE(X) SLOT_FUSED(X)
 #undef X
 #define X(name) SLOT_##name##_2, SLOT_##name##_4,
   SLOT_PAIRED(X)

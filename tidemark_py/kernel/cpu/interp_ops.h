@@ -136,6 +136,68 @@ ALU4(DIVUW, SEXT32(div32((u32)X1, (u32)X2)))
 ALU4(REMW, rem_signed((i32)X1, (i32)X2))
 ALU4(REMUW, SEXT32(rem32((u32)X1, (u32)X2)))
 
+/* ---- pairs ---- */
+#define NEXT_PAIR()                                                                                                      \
+  do {                                                                                                                   \
+    ip += LOW, count -= 2;                                                                                               \
+    DISPATCH();                                                                                                          \
+  } while (0)
+OP(PAIR_LI) {
+  RD = (u64)IMM;
+  NEXT_PAIR();
+}
+OP(PAIR_LIU) {
+  RD = (u32)IMM;
+  NEXT_PAIR();
+}
+OP(PAIR_CALL) { /* auipc ra; jalr ra */
+  RD = PC + 2 * LOW;
+  count--;
+  JUMP_FAR((u64)(u32)IMM);
+}
+OP(PAIR_LOAD) { /* auipc r; ld r, off(r) */
+  u64 a = (u32)IMM, v;
+  if (LIKELY(!(a & ODD_BITS(8))) && LIKELY(guest_perm((u32)a >> PAGE_SHIFT) & PERM_R)) v = guest_ld64((u32)a);
+  else {
+    if (!memory_load(st, a, 8)) { /* the auipc has been executed */
+      u64 pc = PC;
+      RD = pc + (u64)(i64)insn_decode(code_bits(pc)).imm;
+      ip += 2, count--;
+      EXIT(CPU_FAULT);
+    }
+    v = st->value;
+  }
+  RD = v;
+  NEXT_PAIR();
+}
+OP(SLLI_SRLI) {
+  RD = X1 << (IMM & 63) >> (IMM >> 8);
+  NEXT_PAIR();
+}
+OP(SLLI_ADD) {
+  RD = (X1 << IMM) + X2;
+  NEXT_PAIR();
+}
+#define ADD_BRANCH(name, sum, cond)                                                                                      \
+  OP(name) {                                                                                                             \
+    RD = sum;                                                                                                            \
+    if (cond) {                                                                                                          \
+      ip = (const u64 *)(const void *)((const char *)ip + ((i64)(s << 12) >> 44));                                       \
+      count--;                                                                                                           \
+      JUMPED();                                                                                                          \
+    }                                                                                                                    \
+    NEXT_PAIR();                                                                                                         \
+  }
+#define ADD_BRANCHES(name, sum)                                                                                          \
+  ADD_BRANCH(name##_BEQ, sum, X1 == X2)                                                                                  \
+  ADD_BRANCH(name##_BNE, sum, X1 != X2)                                                                                  \
+  ADD_BRANCH(name##_BLT, sum, (i64)X1 < (i64)X2)                                                                         \
+  ADD_BRANCH(name##_BGE, sum, (i64)X1 >= (i64)X2)                                                                        \
+  ADD_BRANCH(name##_BLTU, sum, X1 < X2)                                                                                  \
+  ADD_BRANCH(name##_BGEU, sum, X1 >= X2)
+ADD_BRANCHES(ADDI, RD + (u64)((i64)s >> 52))
+ADD_BRANCHES(ADDIW, SEXT32(RD + (u64)((i64)s >> 52)))
+
 /* ---- memory ---- */
 #define TO_U64(v) (v)
 #define TO_I8(v) ((u64)(i64)(i8)(v))
