@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.workload.cases import BASH, SH, Case
 from tidemark_py.dev import layer_build, pyodide_files
 from tidemark_py.dev.session import Session
-from tests.workload.cases import BASH, SH, Case
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = "deb:busybox-static,dash,bash,coreutils,grep,sed,gawk,findutils"

@@ -1,8 +1,8 @@
 """The files every page of ours needs: Pyodide from npm, the wheel, Pyodide's memory snapshot; and who makes the last.
 
-Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the modules that the roles and the runtime import, the
-package's own too (host/baked.py). It is made in Chromium (one made on Node breaks run_sync), belongs to one exact Pyodide, and saves over a second per worker.
-Private API of Pyodide: every reader falls back to the plain start.
+Owns build/pyodide-snapshot.bin: Pyodide's memory after start, with the modules that the roles and the runtime import,
+the package's own too (host/baked.py). It is made in Chromium (one made on Node breaks run_sync), belongs to one exact
+Pyodide, and saves over a second per worker. Private API of Pyodide: every reader falls back to the plain start.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def snapshot() -> Path:
     BUILD.mkdir(exist_ok=True)
     blank = BUILD / "blank.html"
     blank.write_text('<!doctype html><link rel="icon" href="data:,">')
+    public = {"/": blank, "/pyodide": pyodide_dir(), "/wheel": wheel()}
     got: list[bytes] = []
     code = """(async () => {
       const { loadPyodide } = await import("/pyodide/pyodide.mjs");
@@ -80,7 +81,7 @@ def snapshot() -> Path:
     imports += "\nimport tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py"
     with (
         step("Pyodide memory snapshot, in Chromium"),
-        Server({"/": blank, "/pyodide": pyodide_dir(), "/wheel": wheel()}, upload=lambda _, body: got.append(body)) as server,
+        Server(public, upload=lambda _, body: got.append(body)) as server,
         Browser() as browser,
     ):
         page = browser.page()
