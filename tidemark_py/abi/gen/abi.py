@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "6e0659bd6fb817fb75ef75dbf47847d91de2b1f463123890d9625bd255bd03af"
-ABI_HASH32: Final = 0x6e0659bd
+ABI_HASH: Final = "0b6173282919688bb132e7701b73c6070379f5f8b8d991ed9a798a4a5b61099b"
+ABI_HASH32: Final = 0x0b617328
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -961,7 +961,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(240, "rt_tgsigqueueinfo", (("tgid", "pid"), ("tid", "pid"), ("sig", "signo"), ("info", "siginfo"),), "full", "", "rt_tgsigqueueinfo(2)", False, "none", True),
     SyscallRow(241, "perf_event_open", (("attr", "ptr"), ("pid", "pid"), ("cpu", "int"), ("group_fd", "fd"), ("flags", "ulong"),), "none", "", "perf_event_open(2)", False, "none", True),
     SyscallRow(242, "accept4", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"), ("flags", "flags"),), "full", "", "accept4(2)", True, "sys", True),
-    SyscallRow(243, "recvmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"), ("timeout", "timespec"),), "none", "", "recvmmsg(2)", False, "none", True),
+    SyscallRow(243, "recvmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"), ("timeout", "timespec"),), "partial", "the timeout is looked at between messages, as in Linux", "recvmmsg(2)", True, "sys", True),
     SyscallRow(258, "riscv_hwprobe", (("pairs", "ptr"), ("pair_count", "size"), ("cpusetsize", "size"), ("cpus", "ptr"), ("flags", "uint"),), "partial", "base behaviour, FD and C", "riscv_hwprobe(2)", False, "none", True),
     SyscallRow(259, "riscv_flush_icache", (("start", "ulong"), ("end", "ulong"), ("flags", "ulong"),), "full", "", "riscv_flush_icache(2)", False, "none", True),
     SyscallRow(260, "wait4", (("pid", "pid"), ("wstatus", "ptr"), ("options", "flags"), ("rusage", "rusage"),), "full", "", "wait4(2)", True, "sys", True),
@@ -973,7 +973,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(266, "clock_adjtime", (("clockid", "int"), ("buf", "ptr"),), "none", "", "clock_adjtime(2)", False, "none", True),
     SyscallRow(267, "syncfs", (("fd", "fd"),), "full", "", "syncfs(2)", False, "none", True),
     SyscallRow(268, "setns", (("fd", "fd"), ("nstype", "int"),), "none", "", "setns(2)", False, "none", True),
-    SyscallRow(269, "sendmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"),), "none", "", "sendmmsg(2)", False, "none", True),
+    SyscallRow(269, "sendmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"),), "full", "", "sendmmsg(2)", True, "sys", True),
     SyscallRow(270, "process_vm_readv", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "none", "", "process_vm_readv(2)", False, "none", True),
     SyscallRow(271, "process_vm_writev", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "none", "", "process_vm_writev(2)", False, "none", True),
     SyscallRow(272, "kcmp", (("pid1", "pid"), ("pid2", "pid"), ("type", "int"), ("idx1", "ulong"), ("idx2", "ulong"),), "none", "", "kcmp(2)", False, "none", True),

@@ -187,11 +187,13 @@ static i64 call_mincore(const u64 a[6]) { return sys_mincore(a[0], a[1], a[2]); 
 static i64 call_madvise(const u64 a[6]) { return sys_madvise(a[0], a[1], (i32)a[2]); }
 static i64 call_rt_tgsigqueueinfo(const u64 a[6]) { return sys_rt_tgsigqueueinfo((i32)a[0], (i32)a[1], (i32)a[2], a[3]); }
 static i64 call_accept4(const u64 a[6]) { return sys_accept4((i32)a[0], a[1], a[2], (u32)a[3]); }
+static i64 call_recvmmsg(const u64 a[6]) { return sys_recvmmsg((i32)a[0], a[1], (u32)a[2], (u32)a[3], a[4]); }
 static i64 call_riscv_hwprobe(const u64 a[6]) { return sys_riscv_hwprobe(a[0], a[1], a[2], a[3], (u32)a[4]); }
 static i64 call_riscv_flush_icache(const u64 a[6]) { return sys_riscv_flush_icache(a[0], a[1], a[2]); }
 static i64 call_wait4(const u64 a[6]) { return sys_wait4((i32)a[0], a[1], (u32)a[2], a[3]); }
 static i64 call_prlimit64(const u64 a[6]) { return sys_prlimit64((i32)a[0], (u32)a[1], a[2], a[3]); }
 static i64 call_syncfs(const u64 a[6]) { return sys_syncfs((i32)a[0]); }
+static i64 call_sendmmsg(const u64 a[6]) { return sys_sendmmsg((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
 static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1], (i32)a[2], a[3], (u32)a[4]); }
 static i64 call_getrandom(const u64 a[6]) { return sys_getrandom(a[0], a[1], (u32)a[2]); }
 static i64 call_memfd_create(const u64 a[6]) { return sys_memfd_create(a[0], (u32)a[1]); }
@@ -452,7 +454,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [240] = {"rt_tgsigqueueinfo", call_rt_tgsigqueueinfo, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_PID, SYSCALL_ARG_PID, SYSCALL_ARG_SIGNO, SYSCALL_ARG_SIGINFO}},
   [241] = {"perf_event_open", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_FD, SYSCALL_ARG_ULONG}},
   [242] = {"accept4", call_accept4, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
-  [243] = {"recvmmsg", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC}},
+  [243] = {"recvmmsg", call_recvmmsg, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC}},
   [258] = {"riscv_hwprobe", call_riscv_hwprobe, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_SIZE, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
   [259] = {"riscv_flush_icache", call_riscv_flush_icache, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [260] = {"wait4", call_wait4, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_RUSAGE}},
@@ -464,7 +466,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [266] = {"clock_adjtime", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
   [267] = {"syncfs", call_syncfs, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_FD}},
   [268] = {"setns", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
-  [269] = {"sendmmsg", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
+  [269] = {"sendmmsg", call_sendmmsg, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
   [270] = {"process_vm_readv", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [271] = {"process_vm_writev", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [272] = {"kcmp", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PID, SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},

@@ -244,11 +244,13 @@ i64 sys_mincore(u64 addr, u64 length, uaddr_t vec); /* resident pages of the cal
 i64 sys_madvise(u64 addr, u64 length, i32 advice); /* DONTNEED, FREE act; hints are accepted; others EINVAL */
 i64 sys_rt_tgsigqueueinfo(i32 tgid, i32 tid, i32 sig, uaddr_t info);
 i64 sys_accept4(i32 fd, uaddr_t addr, uaddr_t addrlen, u32 flags);
+i64 sys_recvmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags, uaddr_t timeout); /* the timeout is looked at between messages, as in Linux */
 i64 sys_riscv_hwprobe(uaddr_t pairs, u64 pair_count, u64 cpusetsize, uaddr_t cpus, u32 flags); /* base behaviour, FD and C */
 i64 sys_riscv_flush_icache(u64 start, u64 end, u64 flags);
 i64 sys_wait4(i32 pid, uaddr_t wstatus, u32 options, uaddr_t rusage);
 i64 sys_prlimit64(i32 pid, u32 resource, uaddr_t new_limit, uaddr_t old_limit); /* kept; NOFILE, AS, STACK, FSIZE, DATA are enforced */
 i64 sys_syncfs(i32 fd);
+i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags);
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
 i64 sys_memfd_create(uaddr_t name, u32 flags); /* no seals, no huge pages */

@@ -1,6 +1,6 @@
 /* sys/socket: the socket calls (socket(2) and its neighbours, sendmsg(2), recvmsg(2), cmsg(3), SCM_RIGHTS and
  * SCM_CREDENTIALS of unix(7)). Thin: net/ does the work; here guest structures become kernel ones.
- * Missing: sendmmsg(2), recvmmsg(2). */
+ * Missing: out-of-band data. */
 #include "../gen/syscalls.h"
 #include "../net/net.h"
 #include "event.h"
@@ -342,4 +342,38 @@ i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags) {
   h.msg_controllen = w.used;
   h.msg_flags = m.flags | w.flags | (flags & MSG_CMSG_CLOEXEC);
   return COPY_OUT(msg, h) ? -EFAULT : n;
+}
+
+/* ---- several at once: what was done before an error counts ---- */
+i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags) {
+  const u64 step = sizeof(struct guest_mmsghdr);
+  i64 done = 0, n = 0;
+  for (; done < MIN(vlen, (u32)IOV_MAX); done++) {
+    uaddr_t at = msgvec + (u64)done * step;
+    if ((n = sys_sendmsg(fd, at, flags)) < 0) break;
+    u32 bytes = (u32)n;
+    if (COPY_OUT(at + offsetof(struct guest_mmsghdr, msg_len), bytes)) return done ? done : -EFAULT;
+  }
+  return done ? done : n;
+}
+
+i64 sys_recvmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags, uaddr_t timeout) {
+  const u64 step = sizeof(struct guest_mmsghdr);
+  u64 deadline;
+  int r = deadline_in(timeout, &deadline);
+  if (r) return r;
+  i64 done = 0, n = 0;
+  for (; done < MIN(vlen, (u32)IOV_MAX); done++) {
+    uaddr_t at = msgvec + (u64)done * step;
+    u32 own = flags & ~(u32)MSG_WAITFORONE;
+    if (done && flags & MSG_WAITFORONE) own |= MSG_DONTWAIT;
+    if ((n = sys_recvmsg(fd, at, own)) < 0) break;
+    u32 bytes = (u32)n;
+    if (COPY_OUT(at + offsetof(struct guest_mmsghdr, msg_len), bytes)) return done ? done : -EFAULT;
+    if (deadline != WAIT_FOREVER && time_monotonic_ns() >= deadline) {
+      done++;
+      break;
+    }
+  }
+  return done ? done : n;
 }
