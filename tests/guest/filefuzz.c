@@ -1,5 +1,5 @@
 /* Random calls on a small tree, the same sequence everywhere: names with links, dots and trailing slashes, bodies with
- * holes, descriptors that outlive names. Prints every result and the tree at the end. usage: filefuzz [SEED [CALLS]] */
+ * holes, descriptors that outlive names. Prints every result and the tree at the end. usage: filefuzz [SEED [CALLS [SEED OF THE DIRECTORY]]] */
 #include "try.h"
 
 static uint64_t state;
@@ -87,7 +87,7 @@ static long one(char *text) {
   }
   case 3:
   case 4: {
-    long n = below(9000), at = below(4) ? below(9000) : -1;
+    long n = below(9000), at = below(4) ? (long)below(9000) : -1;
     sprintf(text, "write %ld at %ld", n, at);
     return at < 0 ? write(fds[slot], data + below(1000), (size_t)n) : pwrite(fds[slot], data + below(1000), (size_t)n, at);
   }
@@ -157,9 +157,10 @@ int main(int argc, char **argv) {
   unsigned long seed = argc > 1 ? strtoul(argv[1], NULL, 10) : 1, calls = argc > 2 ? strtoul(argv[2], NULL, 10) : 4000;
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
   char dir[64];
-  snprintf(dir, sizeof dir, "filefuzz.%lu", seed);
+  snprintf(dir, sizeof dir, "filefuzz.%lu", argc > 3 ? strtoul(argv[3], NULL, 10) : seed);
   umask(022);
-  if (mkdir(dir, 0755) || chdir(dir) || mkdir("in", 0755) || chdir("in")) return 1;
+  int fresh = !mkdir(dir, 0755); /* else: go on with what an earlier run left */
+  if (chdir(dir) || (fresh && mkdir("in", 0755)) || chdir("in")) return 1;
   state = seed * 0x9e3779b97f4a7c15ull + 88172645463325252ull;
   for (unsigned i = 0; i < sizeof data; i++) data[i] = (char)below(256);
   for (int i = 0; i < FDS; i++) fds[i] = -1;
