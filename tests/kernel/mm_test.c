@@ -481,11 +481,13 @@ int main(int argc, char **argv) {
   guest_base = mmap(NULL, ((size_t)1 << 32) + 4096, 3, 0x4022, -1, 0);
   memset(file_bytes[0], 0x51, sizeof(file_bytes[0]));
   memset(file_bytes[1], 0x52, sizeof(file_bytes[1]));
+  u64 used = kheap_used_bytes();
   test_limits_and_brk();
   test_errors();
   test_faults_and_files();
   test_stack_and_copies();
   test_random(argc > 1 ? (u32)atoi(argv[1]) : 300000);
+  CHECK_EQ(kheap_used_bytes(), used); /* nothing leaks */
   printf(failures ? "mm: %d failures\n" : "mm: ok\n", failures);
   return failures != 0;
 }
