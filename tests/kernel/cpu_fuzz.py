@@ -2,7 +2,8 @@
 
 Command line: cpu_fuzz.py [--seed N] [--instructions N] [--command CMD...]; it prints what was executed and exits 0 when
 nothing diverged and every opcode ran often enough. By default our side is the native runner (cpu_runner.c); with
---command the same ELF runs under that command instead, for instance the native kernel.
+--command the same ELF runs under that command instead, where {dir} is the host directory that holds it and {program}
+its path from there, for instance `--command build/native/tidemark-native --root {dir} -- {program}`.
 """
 
 from __future__ import annotations
@@ -96,16 +97,18 @@ def run(seed: int, instructions: int, command: list[str], directory: Path, progr
     """Programs of BATCH instructions from `seed` on, until so many were executed. Returns the statistics."""
     emulator, version = qemu.qemu_riscv64()
     trace, runner = tracing_runner(directory), sanitized_runner(directory)
-    ours_command = command or [str(runner)]
+    root = directory / "root"
+    root.mkdir(exist_ok=True)
+    path = root / "program"
+    ours_command = [c.format(dir=root, program="/program") for c in command] or [str(runner), str(path)]
     stats: Counter[str] = Counter()
     print(f"qemu-riscv64 {version}, seed {seed}", flush=True)
     while stats["total"] < instructions:
         program = Program(seed, BATCH)
-        path = directory / "program"
         path.write_bytes(program.elf)
         path.chmod(0o755)
         theirs = subprocess.run([str(emulator), "-cpu", QEMU_CPU, str(path)], capture_output=True, check=False)
-        ours = subprocess.run([*ours_command, str(path)], capture_output=True, check=False)
+        ours = subprocess.run(ours_command, capture_output=True, check=False)
         compare(program, theirs.stdout, ours.stdout, runner, seed)
         if theirs.returncode or ours.returncode:
             raise Divergence(
@@ -157,11 +160,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--instructions", type=int, default=1_000_000)
-    parser.add_argument("--command", nargs=argparse.REMAINDER, default=[])
-    options = parser.parse_args()
+    parser.add_argument("--command", nargs="...", default=[], help="the rest of the line")
+    at = sys.argv.index("--command") if "--command" in sys.argv else len(sys.argv)
+    command = sys.argv[at + 1 :]
+    options = parser.parse_args(sys.argv[1:at])
     with tempfile.TemporaryDirectory() as directory:
         try:
-            stats = run(options.seed, options.instructions, options.command, Path(directory), progress=True)
+            stats = run(options.seed, options.instructions, command, Path(directory), progress=True)
         except Divergence as e:
             print(e)
             return 1
