@@ -61,16 +61,18 @@ enum slot_op {
 
 #if defined(__wasm__)
 #define SLOT_LOAD(ip) (*(const volatile u64 *)(ip)) /* one aligned i64.load: not torn by any engine */
+#define PAGE_LOAD(p) (*(p))                         /* what it points to is reached through it: ordered */
 #else
 #define SLOT_LOAD(ip) __atomic_load_n((ip), __ATOMIC_RELAXED)
+#define PAGE_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #endif
 
 /* The slot of `pc` in the cache as it stands, setting st->pc_bias; NULL: not there (or pc outside the window). */
 static inline const u64 *code_find(struct cpu_state *st, u64 pc) {
   if (UNLIKELY(pc >> 32)) return NULL;
-  struct code_page *const *second = st->pages[pc >> 22];
+  struct code_page *const *second = PAGE_LOAD(&st->pages[pc >> 22]);
   if (UNLIKELY(!second)) return NULL;
-  struct code_page *page = second[(pc >> PAGE_SHIFT) & 1023];
+  struct code_page *page = PAGE_LOAD(&second[(pc >> PAGE_SHIFT) & 1023]);
   if (UNLIKELY(!page)) return NULL;
   st->pc_bias = (pc & ~(u64)(PAGE_BYTES - 1)) - ((uintptr_t)page->slots >> 2);
   return &page->slots[(pc & (PAGE_BYTES - 1)) >> 1];

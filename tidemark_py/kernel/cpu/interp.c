@@ -214,9 +214,9 @@ leave:
 static u32 (*volatile const execute_slice)(struct cpu_state *st, const u64 *ip) = execute;
 
 static void state_load(struct cpu_state *st, u32 block) {
-  guest_head_copy_in(st->x, block + REG_X, 32 * 8);
-  st->x[0] = 0;
+  guest_head_copy_in(st->x, block + REG_X, 32 * 8); /* two bulk copies are faster than 64 loads in V8 */
   guest_head_copy_in(st->f, block + REG_F, 32 * 8);
+  st->x[0] = 0;
   u32 fcsr = guest_head_ld32(block + REG_FCSR);
   st->fflags = fcsr & 31, st->frm = (fcsr >> 5) & 7;
   state_float_mode(st);
