@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,39 @@ static void state(void) {
   printf("state: exit %d\n", WEXITSTATUS(status));
 }
 
+/* Any thread may execve: the others end, and it goes on as the leader. */
+static void *waits(void *arg) {
+  for (;;) pause();
+  return arg;
+}
+static void *executes(void *arg) {
+  char *argv[] = {"x", "thread", NULL};
+  execve("./no-such-file", argv, environ); /* a failed one leaves all threads alive */
+  execve(self, argv, environ);
+  return arg;
+}
+static void threads(void) {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    char pid[32];
+    snprintf(pid, sizeof pid, "%d", getpid());
+    setenv("PID", pid, 1);
+    pthread_t t;
+    for (int i = 0; i < 3; i++) pthread_create(&t, NULL, waits, NULL);
+    pthread_create(&t, NULL, executes, NULL);
+    pthread_join(t, NULL);
+    _exit(97);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  printf("from a thread: exit %d\n", WEXITSTATUS(status));
+}
+static int role_thread(void) {
+  printf("the only thread is the leader %d, pid kept %d\n", syscall(SYS_gettid) == getpid(), getpid() == atoi(getenv("PID")));
+  return 4;
+}
+
 static void refusals(void) {
   char *argv[] = {"x", NULL}, text[600], path[5000];
   mkdir("dir", 0755);
@@ -278,6 +312,7 @@ static int role_main(void) {
   snprintf(self, sizeof self, "/tmp/exec-test/me");
   arguments();
   state();
+  threads();
   refusals();
   scripts();
   limits();
@@ -287,6 +322,7 @@ static int role_main(void) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && !strncmp(argv[1], "show", 4)) return role_show(argc, argv);
+  if (argc > 1 && !strcmp(argv[1], "thread")) return role_thread();
   if (argc > 1 && !strcmp(argv[1], "main")) return role_main();
   if (argc > 1 && !strcmp(argv[1], "state")) return role_state();
   if (argc > 1 && !strcmp(argv[1], "aux")) return role_aux();

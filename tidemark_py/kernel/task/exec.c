@@ -69,6 +69,15 @@ static int parse_script(char *head, u32 bytes, char **interpreter, char **argume
   return 0;
 }
 
+/* What a file without our magic is; NULL for text, which shells run themselves after ENOEXEC. */
+static const char *foreign_format(const char *head, u32 n) {
+  static const char mach_o[2][4] = {{'\xcf', '\xfa', '\xed', '\xfe'}, {'\xca', '\xfe', '\xba', '\xbe'}};
+  if (n >= 4 && memcmp(head, "\0asm", 4) == 0) return "a WebAssembly module; these do not run here yet";
+  if (n >= 4 && (memcmp(head, mach_o[0], 4) == 0 || memcmp(head, mach_o[1], 4) == 0)) return "a macOS program, this is a riscv64 Linux";
+  if (n >= 2 && head[0] == 'M' && head[1] == 'Z') return "a Windows program, this is a riscv64 Linux";
+  return memchr(head, 0, n) ? "neither an ELF file nor a script" : NULL;
+}
+
 /* From the named file to the ELF that runs: every script on the way adds to the prefix. */
 static int find_program(const struct process *p, struct inode *at, const char *at_path, const char *path,
                         const char *filename, u32 flags, struct prefix *prefix, struct ofd **out) {
@@ -102,9 +111,8 @@ static int find_program(const struct process *p, struct inode *at, const char *a
       *out = file;
       return 0;
     }
-    if (n >= 4 && memcmp(head, "\0asm", 4) == 0) klog("%s: cannot execute: WebAssembly modules do not run here yet", name);
-    else if (n == 0) klog("%s: cannot execute: an empty file", name);
-    else if (n > 0) klog("%s: cannot execute: neither an ELF file nor a #! script", name);
+    const char *what = n > 0 ? foreign_format(head, (u32)n) : NULL;
+    if (what) klog("%s: cannot execute: %s", name, what);
     ofd_put(file);
     return n < 0 ? (int)n : -ENOEXEC;
   }
