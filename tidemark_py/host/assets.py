@@ -59,7 +59,8 @@ def sources_zip() -> bytes:
     """Our Python sources as a zip to unpack in a worker's site-packages."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
-        for path in [PACKAGE / "__init__.py", PACKAGE / "errors.py"]:
+        # runtime.py: not needed there, but a memory snapshot that has it is only trusted when its file is the same
+        for path in [PACKAGE / "__init__.py", PACKAGE / "errors.py", PACKAGE / "runtime.py"]:
             z.write(path, f"tidemark_py/{path.name}")
         for package in ROLE_PACKAGES:
             for path in sorted((PACKAGE / package).rglob("*.py")):
