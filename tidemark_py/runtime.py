@@ -39,6 +39,7 @@ DEVNULL = -3
 _WIRE = {PIPE: -1, DEVNULL: -2, STDOUT: -3}
 
 BOOT_SECONDS = 60.0
+STOP_SECONDS = 1.0
 LOG_LINES = 200
 log = logging.getLogger("tidemark_py")
 
@@ -278,6 +279,8 @@ class Runtime:
         self._over: Exception | None = None
         self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
         self._call_later = _loop_call_later
+        self._cancel_stop: Callable[[], None] | None = None
+        self._processes_may_run = False
 
     # ---- life ----
 
@@ -364,8 +367,16 @@ class Runtime:
             cancel()
 
     def close(self) -> None:
-        """End every worker and process and free all memory. What is pending fails with RuntimeClosed."""
-        self._end(RuntimeClosed("the runtime was closed"))
+        """End every process and worker and free all memory. What is pending fails with RuntimeClosed at once.
+
+        Processes are killed first: a browser takes two seconds to end a worker that is busy, and none for an idle one.
+        """
+        if self._over is None and self._ready.done and self._processes_may_run:
+            self._ports["kernel_worker"].send(m.RuntimeStop(STOP_SECONDS))
+            self._cancel_stop = self._call_later(STOP_SECONDS * 1.5, self._terminate)
+            self._end(RuntimeClosed("the runtime was closed"), terminate=False)
+        else:
+            self._end(RuntimeClosed("the runtime was closed"))
 
     async def __aenter__(self) -> Runtime:
         return self
@@ -378,13 +389,20 @@ class Runtime:
         """It cannot be used any more: closed, or failed."""
         return self._over is not None
 
-    def _end(self, error: Exception) -> None:
-        if self._over is not None:
-            return
-        self._over = error
+    def _terminate(self) -> None:
+        cancel, self._cancel_stop = self._cancel_stop, None
+        if cancel is not None:
+            cancel()
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.terminate()
+
+    def _end(self, error: Exception, terminate: bool = True) -> None:
+        if self._over is not None:
+            return
+        self._over = error
+        if terminate:
+            self._terminate()
         self._ready.fail(error)
         for port in set(self._ports.values()):
             port.fail_all(error)
@@ -426,6 +444,10 @@ class Runtime:
         line = f"{message.role}: {message.text}"
         self.diagnostics.append(line)
         log.warning("%s", line)
+
+    def runtime_stopped(self, message: m.RuntimeStopped) -> None:
+        """Every process is gone; so may the workers."""
+        self._terminate()
 
     def process_exited(self, message: m.ProcessExited) -> None:
         """A child of init ended; orphans are nobody's here."""
@@ -493,6 +515,7 @@ class Runtime:
             memory_limit=memory_limit,
         )
         port = self._kernel
+        self._processes_may_run = True
         self._spawning += 1
         try:
             reply = await port.request(message)

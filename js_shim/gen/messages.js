@@ -31,6 +31,8 @@ export const MESSAGE = Object.freeze({
   POOL_CRASH: "pool.crash",
   KERNEL_CRASH: "kernel.crash",
   POOL_RESUME: "pool.resume",
+  RUNTIME_STOP: "runtime.stop",
+  RUNTIME_STOPPED: "runtime.stopped",
   RUNTIME_READY: "runtime.ready",
   RUNTIME_FAILED: "runtime.failed",
   RUNTIME_LOGGED: "runtime.logged",

@@ -166,7 +166,8 @@ async def test_close_fails_what_is_pending_and_terminates_workers(machine: Machi
             await pending
     with pytest.raises(RuntimeClosed):
         await machine.runtime.fs.read_file("/a")
-    assert all(h.terminated for h in machine.handles.values())
+    await asyncio.sleep(0.05)
+    assert machine.kernel.processes == {} and all(h.terminated for h in machine.handles.values())
 
 
 async def test_a_panic_fails_everything_with_one_error(machine: Machine) -> None:

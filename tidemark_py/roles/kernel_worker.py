@@ -235,10 +235,18 @@ class KernelWorker:
         self.calls.kill(message.pid, message.signal)
         return m.ProcessKillReply()
 
+    def runtime_stop(self, message: m.RuntimeStop) -> None:
+        """Nobody is left when the workers are terminated."""
+        self._kill_all(9, message.seconds).then(lambda _: self.page.send(m.RuntimeStopped()))
+
     def process_kill_all(self, message: m.ProcessKillAll) -> Awaitable[m.ProcessKillAllReply]:
-        """kill(-1), again and again: a process may fork while it is looked for. Orphans end without a word: poll."""
+        """kill(-1)"""
+        return self._kill_all(message.signal, message.seconds)
+
+    def _kill_all(self, signal: int, seconds: float) -> Later[m.ProcessKillAllReply]:
+        """Again and again: a process may fork while it is looked for. Orphans end without a word: poll."""
         answer: Later[m.ProcessKillAllReply] = Later()
-        rounds = max(1, int(message.seconds / KILL_SECONDS))
+        rounds = max(1, int(seconds / KILL_SECONDS))
 
         def look() -> None:
             nonlocal rounds
@@ -248,7 +256,7 @@ class KernelWorker:
                 if left <= 0 or rounds <= 0:
                     answer.resolve(m.ProcessKillAllReply(max(left, 0)))
                     return
-                self.calls.raw(Syscall.kill, -1, message.signal)
+                self.calls.raw(Syscall.kill, -1, signal)
             except (OSError, TidemarkError) as e:
                 answer.fail(e)
                 return

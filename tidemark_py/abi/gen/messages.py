@@ -631,6 +631,23 @@ class PoolResume(Request[PoolResumeReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeStop(Message):
+    """The runtime is being closed: kill every process, so that no worker is busy when it is terminated."""
+
+    NAME: ClassVar[str] = "runtime.stop"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("seconds", "float"),)
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeStopped(Message):
+    """Answer to runtime.stop, when nobody waits for replies any more."""
+
+    NAME: ClassVar[str] = "runtime.stopped"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeReady(Message):
     """The role runs."""
 
@@ -772,6 +789,8 @@ MESSAGES: dict[str, type[Message]] = {
     "pool.crash": PoolCrash,
     "kernel.crash": KernelCrash,
     "pool.resume": PoolResume,
+    "runtime.stop": RuntimeStop,
+    "runtime.stopped": RuntimeStopped,
     "runtime.ready": RuntimeReady,
     "runtime.failed": RuntimeFailed,
     "runtime.logged": RuntimeLogged,
@@ -813,6 +832,7 @@ class KernelWorkerHandler(Protocol):
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
     def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...
+    def runtime_stop(self, message: RuntimeStop, /) -> None: ...
 
 
 class PageHandler(Protocol):
@@ -820,6 +840,7 @@ class PageHandler(Protocol):
 
     def process_exited(self, message: ProcessExited, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...
+    def runtime_stopped(self, message: RuntimeStopped, /) -> None: ...
     def runtime_ready(self, message: RuntimeReady, /) -> None: ...
     def runtime_failed(self, message: RuntimeFailed, /) -> None: ...
     def runtime_logged(self, message: RuntimeLogged, /) -> None: ...
