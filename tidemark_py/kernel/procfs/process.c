@@ -73,7 +73,7 @@ static int show_stat(struct text *t, const struct proc_node *n) {
   struct mm *mm = mm_of(p);
   sigset_bits ignored, caught;
   signal_sets(p, &ignored, &caught);
-  u64 cpu = n->tid && th ? thread_cpu_ns(th) : process_cpu_ns(p), start = n->tid && th ? th->start_ns : p->start_ns;
+  u64 cpu = p->host ? 0 : n->tid && th ? thread_cpu_ns(th) : process_cpu_ns(p), start = n->tid && th ? th->start_ns : p->start_ns;
   text_printf(t, "%d (%s) %c %d %d %d %d %d %u %u 0 0 0 ", n->tid ? n->tid : p->pid, name_of(n, p, th),
               state_letter(p, th), p->parent ? p->parent->pid : 0, p->pgid, p->sid, tty_number(p),
               p->tty ? tty_foreground(p->tty) : -1, p->execed ? 0u : 0x40u /* PF_FORKNOEXEC */, p->page_faults);
