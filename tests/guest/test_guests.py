@@ -1,0 +1,60 @@
+"""Every guest program prints the same on the Linux host and inside the kernel: one binary from one C file each.
+
+The host run is the specification (the same source for x86-64); the native kernel build runs the riscv64 binary under
+the address and undefined-behaviour sanitizers. Chromium and Node run the same list in tests/page/test_guests_page.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tidemark_py.dev import guests, toolchain
+
+FAMILIES = guests.families()
+#: Race-prone programs run this often.
+REPEATED = {"gates": 5, "hammer": 5}
+
+
+@pytest.fixture(scope="session")
+def native_kernel() -> Path:
+    return toolchain.native_kernel("address")
+
+
+def host_output(name: str, work: Path) -> tuple[str, int]:
+    done = subprocess.run(
+        [str(guests.host_binary(name))], cwd=work, capture_output=True, text=True, errors="backslashreplace", timeout=120, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": "/root"},
+    )
+    return done.stdout, done.returncode
+
+
+def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
+    root = work / "root"
+    (root / "work").mkdir(parents=True)
+    guest = guests.riscv_binary(name)
+    (root / "work" / name).write_bytes(guest.read_bytes())
+    (root / "work" / name).chmod(0o755)
+    done = subprocess.run(
+        [str(kernel), "--root", str(root), "--cwd", "/work", "--", f"/work/{name}"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", timeout=300,
+        check=False,
+    )
+    return done.stdout, done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_path: Path) -> None:
+    host_dir = tmp_path / "host"
+    host_dir.mkdir()
+    expected, expected_code = host_output(name, host_dir)
+    for repeat in range(REPEATED.get(name, 1)):
+        work = tmp_path / str(repeat)
+        work.mkdir()
+        out, code, err = kernel_output(native_kernel, name, work)
+        assert "Sanitizer" not in err and "runtime error" not in err, err[-4000:]
+        assert out.splitlines() == expected.splitlines(), err[-2000:]
+        assert code == expected_code
