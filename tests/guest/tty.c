@@ -326,10 +326,11 @@ static void job_control(void) {
     printf("  SIGINT %d\n", (int)got[SIGINT]);
     show_bytes("  echo", m);
     both("\n");
-    type("\x1c"), usleep(20000);
-    type("\x1a"), usleep(20000);
-    printf("  SIGQUIT %d SIGTSTP %d\n", (int)got[SIGQUIT], (int)got[SIGTSTP]);
+    type("\x1c");
     show_bytes("  echo", m);
+    type("\x1a");
+    show_bytes("  echo", m);
+    printf("  SIGQUIT %d SIGTSTP %d\n", (int)got[SIGQUIT], (int)got[SIGTSTP]);
     set(0, 0, 0, 0, 0, NOFLSH);
     type("keep\x03"), usleep(20000);
     both("\n");
