@@ -19,6 +19,7 @@ __all__ = ["environment", "serve", "zone_file"]
 
 WINDOW_BYTES = 1 << 18
 CHUNK_BYTES = 1 << 14
+LAST_OUTPUT_S = 2.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -143,8 +144,12 @@ class Terminal:
         )
         self.post(t="started")
         feeding = asyncio.ensure_future(self.feed())
-        await self.drain()
+        drawing = asyncio.ensure_future(self.drain())
         code = await self.process.wait()
+        # what it left behind loses its terminal, as when a window is closed; what was written is still drawn
+        await self.runtime.kill_all()
+        await asyncio.wait([drawing], timeout=LAST_OUTPUT_S)
+        drawing.cancel()
         feeding.cancel()
         self.process = None
         self.post(t="exit", code=code)
