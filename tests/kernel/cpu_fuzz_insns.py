@@ -115,7 +115,7 @@ def makers() -> dict[str, Maker]:
         ]
 
     def pc_load(g: random.Random, b: Block) -> list[int]:
-        rd = b.rd()
+        rd = b.rd() or 5
         return [rd << 7 | 0x17, i_type(0x03, 3, rd, rd, -g.randrange(8, 900))]
 
     m["li32"], m["pc_pair"], m["shifts"], m["shift_add"] = li32, pc_pair, shifts, shift_add

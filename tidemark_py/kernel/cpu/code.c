@@ -21,6 +21,7 @@ struct code {
 
 void cpu_code_free(struct mm *mm) {
   struct code *code = mm->code;
+  if (cpu_translator) cpu_translator->free(mm);
   if (!code) return;
   for (struct code_chunk *c = code->chunks, *next; c; c = next) {
     next = c->next;
@@ -99,6 +100,7 @@ void cpu_code_invalidate(struct mm *mm, u32 page, u32 pages) {
   u32 last = pages - 1 > ~0u - page ? ~0u : page + (pages - 1);
   last = MIN(last, (1u << 20) - 1);
   if (page > last) return;
+  if (cpu_translator) cpu_translator->invalidate(mm, page ? page - 1 : 0, last);
   if (page > 0) { /* an instruction may begin in the halfword before */
     struct code_page *before = page_find(code, page - 1);
     if (before) slot_write(&before->slots[CODE_SLOTS - 1], 0);
@@ -255,6 +257,20 @@ static u64 slot_make(const struct insn *d, u64 pc) {
 /* May control go on behind it? */
 static bool ends_run(u32 op) {
   return op == OP_JAL || op == OP_JALR || op == OP_ILLEGAL || op == OP_ECALL || op == OP_EBREAK || op == OP_FENCE_I;
+}
+
+u64 *code_slot_peek(struct mm *mm, u32 pc) {
+  struct code_page *page = mm->code ? page_find(mm->code, pc >> PAGE_SHIFT) : NULL;
+  return page ? &page->slots[(pc & (PAGE_BYTES - 1)) >> 1] : NULL;
+}
+u64 *code_slot(struct mm *mm, u32 pc) {
+  if (!mm->code || !(guest_perm(pc >> PAGE_SHIFT) & PERM_X) || !(guest_perm((pc + 2) >> PAGE_SHIFT) & PERM_X)) return NULL;
+  struct code_page *page = page_make(mm->code, pc >> PAGE_SHIFT);
+  if (!page) return NULL;
+  u64 *at = &page->slots[(pc & (PAGE_BYTES - 1)) >> 1];
+  struct insn d = insn_decode(code_bits(pc));
+  if (!*at) slot_write(at, slot_make(&d, pc));
+  return at;
 }
 
 u32 code_bits(u64 pc) {

@@ -30,7 +30,7 @@ struct code_page {
   X(NOP) X(LI) X(MV) X(ADDI) X(ADDIW) X(ANDI) X(SLLI) X(SRLI) X(SRAI) X(ADD) X(SUB) X(XOR) X(OR) X(AND) X(ADDW) X(SUBW)  \
   X(LW) X(LD) X(SW) X(SD) X(FLD) X(FSD) X(J) X(BEQZ) X(BNEZ) X(JR)
 #define SLOT_SINGLE(X)                                                                                                   \
-  X(UNDECODED) X(PAGE_END) X(ILLEGAL) X(ECALL) X(BREAK) X(FENCE) X(FENCE_I) X(CSR) X(ATOMIC) X(FLOAT)                    \
+  X(UNDECODED) X(TRANSLATED) X(PAGE_END) X(ILLEGAL) X(ECALL) X(BREAK) X(FENCE) X(FENCE_I) X(CSR) X(ATOMIC) X(FLOAT)                    \
   X(LIU) X(AUIPC) X(JAL) X(JAL_FAR) X(J_FAR) X(JALR_2) X(JALR_4)                                                         \
   X(BEQ) X(BNE) X(BLT) X(BGE) X(BLTU) X(BGEU) X(BLTZ) X(BGEZ) X(BLEZ) X(BGTZ)                                            \
   X(BEQ_FAR) X(BNE_FAR) X(BLT_FAR) X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR)                                                    \
@@ -86,6 +86,9 @@ const u64 *code_enter(struct cpu_state *st, u64 pc);
 bool code_decode(struct cpu_state *st, const u64 *ip);
 /* The instruction at pc, whose pages may be executed: 16 or 32 bits. */
 u32 code_bits(u64 pc);
+/* The slot of pc, decoded (NULL: not executable now), or as it is (NULL: no such page). Lock held. */
+u64 *code_slot(struct mm *mm, u32 pc);
+u64 *code_slot_peek(struct mm *mm, u32 pc);
 /* fence.i: forget what writable pages hold. Takes the lock; own memory. */
 void code_fence(struct cpu_state *st);
 #endif

@@ -22,6 +22,7 @@ enum cpu_exit {
   CPU_FAULT = 3,   /* memory fault: details in *fault, pc at the faulting instruction */
   CPU_ILLEGAL = 4, /* fault->addr = the instruction bits */
   CPU_BREAK = 5,   /* ebreak */
+  CPU_TRANSLATED = 6, /* never returned: the slot is an entry of translated code */
 };
 
 struct cpu_fault {
@@ -43,6 +44,19 @@ void cpu_reset(u32 regblock, u64 pc, u64 sp); /* all else zero */
 void cpu_code_free(struct mm *mm);
 /* Executable bytes of these pages may have changed (munmap, mprotect, new mapping, fence.i with ~0): drop translations. */
 void cpu_code_invalidate(struct mm *mm, u32 page, u32 pages);
+struct cpu_state;
+/* What jit/ gives: translated code for pieces of the guest's. NULL (always so natively): everything is interpreted. */
+struct cpu_translator {
+  i32 slice; /* instructions between two samples */
+  void (*sample)(struct cpu_state *st, const u64 *ip); /* a slice ended here, at a jump's target */
+  /* st->pc is an entry and the register block is true: run, setting st->pc and the register block. true: the interpreter
+   * does the instruction there itself. */
+  bool (*run)(struct cpu_state *st, u32 regblock, i64 *budget);
+  u64 (*original)(struct cpu_state *st, u32 entry); /* the slot that an entry stands in for */
+  void (*invalidate)(struct mm *mm, u32 first, u32 last); /* pages; lock held */
+  void (*free)(struct mm *mm);                            /* lock held */
+};
+extern const struct cpu_translator *cpu_translator;
 /* Text of one instruction for diagnostics: "addi a0,a0,1". Returns its length in bytes (2 or 4). */
 u32 cpu_disassemble(u64 pc, u32 bits, char *out, u32 out_bytes);
 #endif

@@ -58,7 +58,7 @@ static inline double add_odd(double a, double b) {
   return to_double((e > 0) == (s > 0) ? v + 1 : v - 1);
 }
 
-static bool fma64(u64 a, u64 b, u64 c, u64 *r) {
+bool fpu_fma64(u64 a, u64 b, u64 c, u64 *r) {
   u32 ea = exponent(a), eb = exponent(b), ec = exponent(c);
   double x = to_double(a), y = to_double(b), z = to_double(c);
   if (ea - 200 > 1600 || eb - 200 > 1600 || ea + eb - 1023 - 300 > 1400) return false;
@@ -87,7 +87,7 @@ static bool fma_quick(u32 op, u64 a, u64 b, u64 c, u64 *r) {
   u64 sign = wide ? F64_SIGN : F32_SIGN;
   if (kind >= 2) a ^= sign;
   if (kind & 1) c ^= sign;
-  return wide ? fma64(a, b, c, r) : boxed(a) && boxed(b) && boxed(c) && fma32(a, b, c, r);
+  return wide ? fpu_fma64(a, b, c, r) : boxed(a) && boxed(b) && boxed(c) && fma32(a, b, c, r);
 }
 
 /* Exact, or a zero that is exact: no flags at all. */

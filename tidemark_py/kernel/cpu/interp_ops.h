@@ -6,6 +6,12 @@ OP(UNDECODED) {
   if (!code_decode(st, ip)) EXIT(CPU_FAULT);
   DISPATCH();
 }
+OP(TRANSLATED) {
+  if (ip != st->skip) EXIT(CPU_TRANSLATED);
+  st->skip = NULL;
+  s = cpu_translator->original(st, (u32)IMM);
+  goto decoded;
+}
 OP(PAGE_END) { /* not an instruction: nothing is counted */
   u64 pc = PC;
   ip = code_find(st, pc);

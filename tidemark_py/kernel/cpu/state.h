@@ -22,6 +22,7 @@ struct cpu_state {
   i32 slice;                 /* what count started from */
   u64 retired;               /* by this thread before this slice */
   const u64 *ip;             /* where to go on; NULL: pc says it */
+  const u64 *skip;           /* an entry of translated code to be interpreted once */
   u64 pc;
   u64 reservation, reservation_value;
   struct mm *mm;
@@ -38,6 +39,7 @@ bool memory_atomic(struct cpu_state *st, u32 op, u32 rd, u64 addr, u64 operand);
 
 /* fpu_quick.c: true when hardware could do it; false: nothing was done. */
 bool fpu_quick(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, u32 rm);
+bool fpu_fma64(u64 a, u64 b, u64 c, u64 *r); /* a * b + c rounded once, by hardware; false: not provably */
 /* fpu.c: every float instruction but loads and stores, and the CSRs. false: illegal. */
 bool fpu_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, u32 rm);
 bool csr_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 csr, u64 instret);
