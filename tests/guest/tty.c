@@ -42,11 +42,11 @@ static char slave_name[64];
 static void show_bytes(const char *text, int fd) {
   static unsigned char buf[20000];
   struct pollfd f = {fd, POLLIN | POLLPRI, 0};
-  poll(&f, 1, 40);
+  poll(&f, 1, fd == m ? 400 : 60);
   errno = 0;
   long n = read(fd, buf, sizeof buf), more;
   int error = errno;
-  while (fd == m && n > 0 && poll(&f, 1, 20) > 0 && (more = read(fd, buf + n, sizeof buf - (size_t)n)) > 0) n += more;
+  while (fd == m && n > 0 && poll(&f, 1, 60) > 0 && (more = read(fd, buf + n, sizeof buf - (size_t)n)) > 0) n += more;
   errno = error;
   printf("%s: ", text);
   if (n < 0) printf("%s", name());
