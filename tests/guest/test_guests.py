@@ -17,6 +17,7 @@ from tidemark_py.dev import guests, toolchain
 FAMILIES = guests.families()
 #: Race-prone programs run this often.
 REPEATED = {"gates": 5, "hammer": 5}
+HOST_RUNS = 8
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,23 @@ def host_output(name: str, work: Path) -> tuple[str, int]:
         env={"PATH": os.environ["PATH"], "HOME": "/root"},
     )
     return done.stdout, done.returncode
+
+
+def host_prints(name: str, work: Path, lines: list[str], code: int) -> list[str] | None:
+    """None when the host prints just `lines` with exit `code`, else what it printed.
+
+    A busy Linux host orders a few things by chance (a pty's flush runs on a work queue): it is asked again then, and
+    one agreeing run is enough.
+    """
+    first: list[str] | None = None
+    for attempt in range(HOST_RUNS):
+        place = work / f"host{attempt}"
+        place.mkdir(parents=True)
+        expected, expected_code = host_output(name, place)
+        if expected.splitlines() == lines and expected_code == code:
+            return None
+        first = first or [*expected.splitlines(), f"exit {expected_code}"]
+    return first
 
 
 def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
@@ -48,13 +66,10 @@ def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_path: Path) -> None:
-    host_dir = tmp_path / "host"
-    host_dir.mkdir()
-    expected, expected_code = host_output(name, host_dir)
     for repeat in range(REPEATED.get(name, 1)):
         work = tmp_path / str(repeat)
         work.mkdir()
         out, code, err = kernel_output(native_kernel, name, work)
         assert "Sanitizer" not in err and "runtime error" not in err, err[-4000:]
-        assert out.splitlines() == expected.splitlines(), err[-2000:]
-        assert code == expected_code
+        expected = host_prints(name, work, out.splitlines(), code)
+        assert expected is None or expected == [*out.splitlines(), f"exit {code}"], err[-2000:]
