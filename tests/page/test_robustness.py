@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_pyodide.fixture import selenium_common
+from pytest_pyodide.server import spawn_web_server
 
-from .conftest import Page
+from .conftest import INSTALL, SERVED, Page
 
 pytestmark = pytest.mark.page
 
@@ -171,6 +173,36 @@ tiny = bytes([0, 97, 115, 109, 1, 0, 0, 0])
     assert abi.startswith("BootError:") and "tk_" in abi
     assert pyodide.startswith("BootError:") and "pyodide.mjs" in pyodide
     assert late.startswith("BootError:") and "did not start within 0.05 s" in late
+
+
+def test_closing_with_many_busy_processes_gives_their_memories_back_at_once(page: Page) -> None:
+    assert run(page, """
+for n in range(3):
+    rt = await busybox(await new_runtime(topology="together"))
+    script = "for i in $(seq 30); do sleep 100 & done; while :; do :; done"
+    p = await rt.spawn(["sh", "-c", script], stdout=DEVNULL, stderr=DEVNULL)
+    while (await rt.snapshot()).counters["memories"] < 31:
+        await asyncio.sleep(0.05)
+    rt.close()
+    await asyncio.sleep(0.5)
+"done"
+""", 110) == "done"
+
+
+def test_without_isolation_there_is_one_sentence_with_the_remedy(
+    request: pytest.FixtureRequest, web_server_main: Any
+) -> None:
+    with spawn_web_server(SERVED) as server, selenium_common(request, "chrome", server) as selenium:
+        selenium.run_js(INSTALL, pyodide_checks=False)
+        said = Page(selenium).run("""
+            try:
+                await tm.Runtime.create()
+                said = "started"
+            except tm.IsolationError as e:
+                said = str(e)
+            said
+        """)
+    assert "Cross-Origin-Opener-Policy: same-origin" in said and said.count(". ") == 0
 
 
 @pytest.mark.slow
