@@ -10,6 +10,8 @@ import { instantiate } from "./instantiate.js";
 import { parentPeer, portPeer, startWorker, threads } from "./platform.js";
 
 const parent = parentPeer();
+/** @type {Record<string, number[]>} roles whose notifications end in this worker; else both */
+const LOCAL = { kernel_worker: [ROLE.KERNEL], process_owner: [ROLE.OWNER] };
 const LOG = -1; // the kind of a line of the kernel's log
 
 /**
@@ -37,7 +39,8 @@ function notificationHub(local, peer) {
   return {
     notify: (/** @type {number} */ role, /** @type {number} */ kind, /** @type {number} */ arg) =>
       local.includes(role) ? later(role, kind, arg) : peer.postMessage([role, kind, arg]),
-    log: (/** @type {string} */ text) => (local.includes(ROLE.KERNEL) ? later(ROLE.KERNEL, LOG, text) : peer.postMessage([ROLE.KERNEL, LOG, text])),
+    /** @param {string} text */
+    log: (text) => (local.includes(ROLE.KERNEL) ? later(ROLE.KERNEL, LOG, text) : peer.postMessage([ROLE.KERNEL, LOG, text])),
     /** A thread worker's port for the kernel worker. @param {any} port */
     attach: (port) => (local.includes(ROLE.KERNEL) ? attach(port) : peer.postMessage({ port }, [port])),
     /** @param {(role: number, kind: number, arg: any) => void} fn */
@@ -70,9 +73,10 @@ async function boot(o) {
     instantiate,
     startWorker,
     parent,
-    hub: notificationHub({ kernel_worker: [ROLE.KERNEL], process_owner: [ROLE.OWNER] }[/** @type {string} */ (o.role)] ?? [ROLE.KERNEL, ROLE.OWNER], o.peer_port),
+    hub: notificationHub(LOCAL[o.role] ?? [ROLE.KERNEL, ROLE.OWNER], o.peer_port),
     newChannel: () => new MessageChannel(),
-    newMemory: (/** @type {number} */ initial, /** @type {number} */ maximum) => new WebAssembly.Memory({ initial, maximum, shared: true }),
+    /** @param {number} initial @param {number} maximum */
+    newMemory: (initial, maximum) => new WebAssembly.Memory({ initial, maximum, shared: true }),
     /** Into kernel memory, which may have grown. @param {WebAssembly.Memory} memory @param {number} at @param {Uint8Array} bytes */
     copyIn: (memory, at, bytes) => new Uint8Array(memory.buffer).set(bytes, at),
   };

@@ -6,6 +6,7 @@
  * TextDecoder and crypto refuse shared memory: what they touch goes through a scratch array.
  */
 import { ABI_HASH32, KERNEL_COUNTERS, NOTIFY, ROLE, START, THREAD_RECORD } from "./gen/abi.js";
+import { jitLinker } from "./jit_link.js";
 
 const PAGE = 65536;
 const PANIC_BYTES = 512; // core/log.c
@@ -81,21 +82,29 @@ export function instantiate(o) {
         o.log(new TextDecoder().decode(bytesAt(ptr >>> 0, bytes >>> 0).slice()));
       },
       notify: o.notify,
+      jit_link: jitLinker(() => exports, memory, o.guestMemory),
       panic() {
         throw new KernelPanic(panicText());
       },
     },
   };
   for (const { module, name, kind } of WebAssembly.Module.imports(o.module)) {
-    if (!(/** @type {any} */ (imports)[module]?.[name])) throw new Error(`kernel.wasm wants ${kind} ${module}.${name}, which this runtime does not have`);
+    if (!(/** @type {any} */ (imports)[module]?.[name])) {
+      throw new Error(`kernel.wasm wants ${kind} ${module}.${name}, which this runtime does not have`);
+    }
   }
   exports = new WebAssembly.Instance(o.module, imports).exports;
   for (const name of ["tk_run", "tk_instance_enter", "tk_instance_area", "tk_counters", "__stack_pointer", "__wasm_init_tls"]) {
     if (!(name in exports)) throw new Error(`kernel.wasm has no export ${name}`);
   }
   const hash = exports.tk_abi_hash() >>> 0;
-  if (hash !== ABI_HASH32) throw new Error(`kernel.wasm has ABI ${hash.toString(16)}, this runtime speaks ${ABI_HASH32.toString(16)}: they are not of one build`);
-  if (o.instance >= exports.tk_max_instances()) throw new Error(`kernel instance ${o.instance}: there are only ${exports.tk_max_instances()}`);
+  if (hash !== ABI_HASH32) {
+    const [theirs, ours] = [hash, ABI_HASH32].map((h) => h.toString(16));
+    throw new Error(`kernel.wasm has ABI ${theirs}, this runtime speaks ${ours}: they are not of one build`);
+  }
+  if (o.instance >= exports.tk_max_instances()) {
+    throw new Error(`kernel instance ${o.instance}: there are only ${exports.tk_max_instances()}`);
+  }
   address.threadRecords = exports.tk_thread_records() >>> 0;
   address.eventRing = exports.tk_event_ring() >>> 0;
   address.counters = exports.tk_counters() >>> 0;
@@ -103,7 +112,8 @@ export function instantiate(o) {
   const stackBytes = exports.tk_instance_stack_bytes();
   const top = (exports.tk_instance_area() >>> 0) + o.instance * exports.tk_instance_area_bytes() + stackBytes;
   const room = exports.tk_instance_area_bytes() - stackBytes;
-  if ((exports.__tls_size?.value ?? 0) > room) throw new Error(`kernel.wasm needs ${exports.__tls_size.value} bytes of TLS an instance, it keeps ${room}`);
+  const tls = exports.__tls_size?.value ?? 0;
+  if (tls > room) throw new Error(`kernel.wasm needs ${tls} bytes of TLS an instance, it keeps ${room}`);
   if (top + room > memory.buffer.byteLength) throw new Error(`the kernel memory is too small for instance ${o.instance}`);
   exports.__stack_pointer.value = top;
   exports.__wasm_init_tls(top);
@@ -125,7 +135,8 @@ export function instantiate(o) {
         const text = `a kernel instance threw while it held the kernel lock: ${String(e?.stack ?? e ?? "?")}`;
         const at = exports.tk_panic_message() >>> 0;
         // the text first: whoever sees the mark reads it
-        if (bytesAt(at, 1)[0] === 0) bytesAt(at, PANIC_BYTES).set(new TextEncoder().encode(text).subarray(0, PANIC_BYTES - 1));
+        const bytes = new TextEncoder().encode(text).subarray(0, PANIC_BYTES - 1);
+        if (bytesAt(at, 1)[0] === 0) bytesAt(at, PANIC_BYTES).set(bytes);
         Atomics.store(w, panickedWord, 1);
         Atomics.store(w, lockWord, 0);
         Atomics.notify(w, lockWord);

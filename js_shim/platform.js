@@ -25,7 +25,10 @@ export function parentPeer() {
     return { post: (m, t) => threads.parentPort.postMessage(m, t), listen: (fn) => threads.parentPort.on("message", fn) };
   }
   const scope = /** @type {any} */ (globalThis);
-  return { post: (m, t) => scope.postMessage(m, t ?? []), listen: (fn) => scope.addEventListener("message", (/** @type {MessageEvent} */ e) => fn(e.data)) };
+  return {
+    post: (m, t) => scope.postMessage(m, t ?? []),
+    listen: (fn) => scope.addEventListener("message", (/** @type {MessageEvent} */ e) => fn(e.data)),
+  };
 }
 
 /** A port as a Peer. @param {any} port @returns {Peer} */

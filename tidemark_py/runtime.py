@@ -40,6 +40,7 @@ _WIRE = {PIPE: -1, DEVNULL: -2, STDOUT: -3}
 
 BOOT_SECONDS = 60.0
 STOP_SECONDS = 1.0
+COPY_SECONDS = 0.5
 LOG_LINES = 200
 log = logging.getLogger("tidemark_py")
 
@@ -128,8 +129,8 @@ class Process:
     async def wait(self) -> int:
         """returncode, once it ended. Raises TidemarkError when the runtime is lost."""
         code = (await self._exit).returncode
-        if self._copies:
-            await asyncio.gather(*self._copies)
+        if self._copies:  # what it wrote is shown before we return; what its children still write is not waited for
+            await asyncio.wait(self._copies, timeout=COPY_SECONDS)
         return code
 
     async def communicate(self, input: bytes | None = None) -> tuple[bytes | None, bytes | None]:

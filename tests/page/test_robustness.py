@@ -129,6 +129,20 @@ rt.close()
     assert [shell, left, after] == ["alive\n", 1, "after\n"]
 
 
+def test_a_fork_bomb_beyond_what_the_tab_gives_ends_in_eagain_too(page: Page) -> None:
+    err, after = run(page, """
+rt = await busybox(await new_runtime(memories_cap=150))
+script = "for i in $(seq 150); do sleep 100 & done"
+bomb = await rt.spawn(["sh", "-c", script], stdout=DEVNULL, stderr=PIPE)
+err = await asyncio.wait_for(bomb.stderr.readline(), 60)
+await rt.kill_all()
+after = (await rt.run(["echo", "after"], timeout=20)).stdout
+rt.close()
+[err.decode(), after.decode()]
+""", 110)
+    assert "Resource temporarily unavailable" in err and after == "after\n"
+
+
 def test_two_runtimes_in_one_page_do_not_see_each_other(page: Page) -> None:
     assert run(page, """
 a, b = await asyncio.gather(new_runtime(), new_runtime())

@@ -21,6 +21,7 @@ SHIM_MODULES = (
     "gen/abi.js",
     "gen/messages.js",
     "platform.js",
+    "jit_link.js",
     "instantiate.js",
     "boot_thread.js",
     "boot_role.js",

@@ -88,10 +88,10 @@ class StreamTable:
             self._write_on(fd, stream)
 
     def _stream(self, fd: int) -> _Stream:
-        stream = self._streams.get(fd)
-        if stream is None:
-            raise OSError(errno.EBADF, "this stream is closed")
-        return stream
+        """The stream of `fd`; one that was made elsewhere becomes ours. Raises OSError(EBADF)."""
+        if fd not in self._streams:
+            self.open(fd)
+        return self._streams[fd]
 
     def _wait(self, fd: int, stream: _Stream, direction: int) -> bool:
         """True: try again now."""

@@ -67,7 +67,7 @@ class KernelWorker:
             elif kind == Notify.CHILD:
                 self._reap()
         except (TidemarkError, OSError) as e:
-            self.failed(e)
+            self._end("panic" if isinstance(e, KernelPanic) else "internal", str(e))
 
     def _reap(self) -> None:
         while (child := self.calls.wait_any()) is not None:
@@ -77,10 +77,13 @@ class KernelWorker:
 
     def failed(self, error: BaseException) -> None:
         """A panic ends the runtime; a handler's own failure was answered already."""
-        if self._over or not isinstance(error, KernelPanic):
-            return
-        self.page.send(m.RuntimeFailed(ROLE, "panic", str(error)))
-        self._over = True
+        if isinstance(error, KernelPanic):
+            self._end("panic", str(error))
+
+    def _end(self, kind: str, text: str) -> None:
+        if not self._over:
+            self.page.send(m.RuntimeFailed(ROLE, kind, text))
+            self._over = True
 
     # ---- files ----
 

@@ -1,0 +1,36 @@
+// @ts-check
+/**
+ * Owns: how translated code (bytes the kernel wrote into its memory) becomes functions of this instance's table. Tables
+ * cannot be shared: each instance links what it first calls, at the same indexes everywhere; an entry that is not linked
+ * holds the kernel's tk_jit_not_here. Caller: the kernel, through the import host.jit_link. No policy.
+ */
+
+/**
+ * @param {() => Record<string, any>} exports the instance's, once there is one
+ * @param {WebAssembly.Memory} memory kernel memory @param {WebAssembly.Memory} guestMemory
+ * @returns {(ptr: number, bytes: number, index: number) => number} ptr 0: empty `index` entries and give the first one's
+ *   index; else link the module of `bytes` bytes at ptr to table entry `index`: 0, or -1 when the engine refuses it
+ */
+export function jitLinker(exports, memory, guestMemory) {
+  let base = -1;
+  return (ptr, bytes, index) => {
+    const { __indirect_function_table: table, tk_jit_not_here: notHere, tk_jit_chase: chase, tk_jit_fma: fma } = exports();
+    if (ptr === 0) {
+      if (base < 0) base = table.grow(index);
+      for (let i = 0; i < index; i++) table.set(base + i, notHere);
+      return base;
+    }
+    try {
+      // shared memory is no source for a compiler: a copy
+      const code = new Uint8Array(memory.buffer, ptr >>> 0, bytes >>> 0).slice();
+      const region = new WebAssembly.Instance(new WebAssembly.Module(code), {
+        g: { m: guestMemory },
+        k: { t: table, c: chase, f: fma },
+      });
+      table.set(index, region.exports.r);
+      return 0;
+    } catch {
+      return -1;
+    }
+  };
+}
