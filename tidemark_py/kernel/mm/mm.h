@@ -52,6 +52,7 @@ struct mm {
   u64 max_guest_bytes;   /* what this tab's memories allow: 4, 2, 1 GiB or 512 MiB less the head */
   u32 code_generation;   /* bumped when executable pages change: instances drop their decode caches (cpu) */
   void *code;            /* the decode cache, shared by the threads of the process: owned by cpu/ */
+  void *jit;             /* translations, likewise: owned by jit/ */
   /* what /proc shows */
   u64 arg_start, arg_end, env_start, env_end;
   struct mm_args *args; /* exec_commit sets it (mm_args_set); NULL: none */
