@@ -39,6 +39,7 @@ DEVNULL = -3
 _WIRE = {PIPE: -1, DEVNULL: -2, STDOUT: -3}
 
 BOOT_SECONDS = 60.0
+JIT_MODES = {"off": 0, "on": 1, "forced": 2}
 STOP_SECONDS = 1.0
 COPY_SECONDS = 0.5
 LOG_LINES = 200
@@ -296,13 +297,15 @@ class Runtime:
         snapshot: Any = None,
         snapshot_url: str | None = None,
         boot_seconds: float = BOOT_SECONDS,
+        jit: Literal["off", "on", "forced"] = "off",
     ) -> Runtime:
         """Start a kernel.
 
         kernel: bytes, URL, buffer or compiled module of kernel.wasm; None is the package's own. topology: roles in a
         worker each, or both in one (small devices). index_url: Pyodide's files, None is where this Pyodide came from.
         memories_cap: most guest memories, that is processes at a time. snapshot, snapshot_url: Pyodide's memory
-        snapshot for the workers, only a faster start. Raises IsolationError, BootError.
+        snapshot for the workers, only a faster start. jit: translate hot guest code to WebAssembly; forced: all that
+        runs (tests). Raises IsolationError, BootError.
         """
         from .host import page as host
 
@@ -320,6 +323,7 @@ class Runtime:
                 "memory": memory,
                 "guest_max_pages": most_pages,
                 "memories_cap": memories_cap,
+                "jit": JIT_MODES[jit],
                 "thread_url": place.thread_url,
                 "snapshot": saved,
             }

@@ -79,6 +79,7 @@ class Options:
     mirror: str = ""
     verbose: bool = False
     terminal: bool | None = None  # None: when stdin and stdout are one
+    jit: str = "off"
 
 
 def say(text: str) -> None:
@@ -96,7 +97,7 @@ def session(o: Options) -> Iterator[Session]:
             files.append(Path(work) / f"{i}.tdl")
             files[-1].write_bytes(b"".join(mount.layer.dump()))
         log: Callable[[str], None] = say if o.verbose else (lambda _: None)
-        with Session(files, o.host, log) as s:
+        with Session(files, o.host, log, options={"jit": o.jit}) as s:
             yield s
 
 

@@ -33,10 +33,13 @@ KILL_SECONDS = 0.004
 class KernelWorker:
     """Implements KernelWorkerHandler. Call start() once."""
 
-    def __init__(self, kernel: Kernel, host: Host, page: RawPort, memories_cap: int, guest_max_pages: int) -> None:
+    def __init__(
+        self, kernel: Kernel, host: Host, page: RawPort, memories_cap: int, guest_max_pages: int, jit: int = 0
+    ) -> None:
         self._kernel = kernel
         self._host = host
         self._limits = (memories_cap, guest_max_pages)
+        self._jit = jit
         self.page = Port(page, self, self.failed)
         self.calls = KernelCalls(kernel)
         self.streams = StreamTable(self.calls)
@@ -46,6 +49,8 @@ class KernelWorker:
 
     def start(self) -> None:
         """Boot the kernel and become init. Raises OSError or KernelPanic."""
+        if self._jit:
+            self._kernel.call("tk_jit_mode", self._jit)
         for name, arguments in (("tk_boot", self._limits), ("tk_host_attach", (INIT, 0))):
             result = int(self._kernel.call(name, *arguments))
             if result < 0:
