@@ -27,8 +27,8 @@ def native_kernel() -> Path:
 
 def host_output(name: str, work: Path) -> tuple[str, int]:
     done = subprocess.run(
-        [str(guests.host_binary(name))], cwd=work, capture_output=True, text=True, errors="backslashreplace", timeout=120, check=False,
-        env={"PATH": os.environ["PATH"], "HOME": "/root"},
+        [str(guests.host_binary(name))], cwd=work, capture_output=True, text=True, errors="backslashreplace",
+        timeout=120, check=False, env={"PATH": os.environ["PATH"], "HOME": "/root"},
     )
     return done.stdout, done.returncode
 
