@@ -1,4 +1,4 @@
-"""One `build.py run --batch` per host for all scripts of the workload tests, and sessions for what a batch cannot say."""
+"""One `build.py run --batch` per host for all scripts of the workload tests; sessions for what a batch cannot say."""
 
 from __future__ import annotations
 

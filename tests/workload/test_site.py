@@ -19,7 +19,8 @@ from tidemark_py.dev.server import Server
 pytestmark = pytest.mark.page
 TERMINAL = "document.querySelector('tidemark-terminal')"
 SCREEN = f"""(() => {{ const b = {TERMINAL}.screen.buffer.active; let text = "";
-  for (let i = 0; i < b.length; i++) text += b.getLine(i).translateToString(true) + "\\n"; return text.trimEnd(); }})()"""
+  for (let i = 0; i < b.length; i++) text += b.getLine(i).translateToString(true) + "\\n";
+  return text.trimEnd(); }})()"""
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,8 @@ def _start(shim: Any, options: Any) -> None:
         raw = shared = _SharedPort(raw)
     roles: list[Any] = []
     if role in (KERNEL_WORKER, TOGETHER):
-        worker = KernelWorker(kernel, host, raw, int(options.memories_cap), int(options.guest_max_pages), int(options.jit))
+        cap, guest_pages = int(options.memories_cap), int(options.guest_max_pages)
+        worker = KernelWorker(kernel, host, raw, cap, guest_pages, int(options.jit))
         sinks[int(Role.KERNEL)] = worker.notified
         roles.append(worker)
     if role in (PROCESS_OWNER, TOGETHER):
