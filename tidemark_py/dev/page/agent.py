@@ -222,7 +222,8 @@ class Agent:
         end = time.monotonic() + RELEASE_S
         while True:
             try:
-                return await self.runtime.root_drop(root)
+                await self.runtime.root_drop(root)
+                return
             except OSError as e:
                 if e.errno != errno.EBUSY or time.monotonic() > end:
                     raise
