@@ -242,7 +242,7 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
     if (pc == want || (i32)count <= 0 || depth > JIT_DEPTH) return pack(count, pc);
     u32 at = lookup(st, pc);
     if (UNLIKELY(!at)) {
-      if (want == ~1u || mode == OFF || !heated(st->mm, pc, HOT_CALLS) || !try_translate(st->mm, pc)) return pack(count, pc);
+      if (want == ~1u || (mode != FORCED && !heated(st->mm, pc, HOT_CALLS)) || !try_translate(st->mm, pc)) return pack(count, pc);
       at = lookup(st, pc);
       if (!at) return pack(count, pc);
     }
