@@ -112,6 +112,8 @@ def run(o: Options, argv: list[str]) -> int:
         command = Command(argv, env, o.cwd, timeout_s=o.timeout_s, terminal=_size() if wants_terminal else None)
         with _Streams(s, wants_terminal) as streams:
             ended = s.run(command, streams.output, streams.read)
+        for line in ended.diagnostics:
+            say(line)
         if ended.error:
             say(ended.error)
         if ended.timed_out:
@@ -318,6 +320,8 @@ def _captured(s: Session, command: Command) -> dict[str, Any]:
     }
     if ended.error:
         result["error"] = ended.error
+    if ended.diagnostics:
+        result["diagnostics"] = ended.diagnostics
     if dropped:
         result["dropped_bytes"] = dropped
     return result

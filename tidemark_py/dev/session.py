@@ -70,6 +70,7 @@ class Ended:
     instructions: int | None = None
     timed_out: bool = False
     error: str = ""  # why it did not start, or what was lost
+    diagnostics: list[str] = field(default_factory=list)  # what the kernel said meanwhile: unknown calls, refused files
 
 
 Output = Callable[[int, bytes], None]
@@ -393,5 +394,6 @@ def _ended(m: dict[str, Any]) -> Ended:
     number = m.get("signal")
     code = 128 + number if number else m["exit_code"]
     return Ended(
-        code, number, m.get("wall_ms", 0.0), m.get("instructions"), bool(m.get("timed_out")), m.get("error") or ""
-    )
+        code, number, m.get("wall_ms", 0.0), m.get("instructions"), bool(m.get("timed_out")), m.get("error") or "",
+        m.get("diagnostics") or [],
+    )  # fmt: skip

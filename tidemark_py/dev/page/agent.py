@@ -87,6 +87,8 @@ class Command:
         """Start, pump, wait, clean up, report."""
         began = time.perf_counter()
         report: dict[str, Any] = {"t": "ended", "id": self.number}
+        said = self.agent.runtime.diagnostics
+        before = len(said)
         try:
             root = await self.agent.root(self.m["keep_fs"])
             report |= await self.life(root)
@@ -94,6 +96,7 @@ class Command:
             text = str(e) if isinstance(e, tm.TidemarkError) else traceback.format_exc()
             report |= {"exit_code": 255, "error": f"lost: {text}"}
         report["wall_ms"] = round((time.perf_counter() - began) * 1000, 3)
+        report["diagnostics"] = list(said)[before:]
         self.agent.command = None
         send(report)
 
