@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "0b6173282919688bb132e7701b73c6070379f5f8b8d991ed9a798a4a5b61099b"
-ABI_HASH32: Final = 0x0b617328
+ABI_HASH: Final = "d8cebe706965440222961b0be310547e92b198ec5124a52d3831b3ace39038f1"
+ABI_HASH32: Final = 0xd8cebe70
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -792,7 +792,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(71, "sendfile", (("out_fd", "fd"), ("in_fd", "fd"), ("offset", "ptr"), ("count", "size"),), "full", "", "sendfile(2)", True, "sys", True),
     SyscallRow(72, "pselect6", (("nfds", "int"), ("readfds", "fdset"), ("writefds", "fdset"), ("exceptfds", "fdset"), ("timeout", "timespec"), ("sigmask", "ptr"),), "full", "", "select(2)", True, "nohand", True),
     SyscallRow(73, "ppoll", (("fds", "pollfd"), ("nfds", "uint"), ("timeout", "timespec"), ("sigmask", "sigset"), ("sigsetsize", "size"),), "full", "", "poll(2)", True, "nohand", True),
-    SyscallRow(74, "signalfd4", (("fd", "fd"), ("mask", "sigset"), ("sizemask", "size"), ("flags", "flags"),), "none", "", "signalfd(2)", False, "none", True),
+    SyscallRow(74, "signalfd4", (("fd", "fd"), ("mask", "sigset"), ("sizemask", "size"), ("flags", "flags"),), "full", "", "signalfd(2)", False, "none", True),
     SyscallRow(75, "vmsplice", (("fd", "fd"), ("iov", "iovec"), ("nr_segs", "ulong"), ("flags", "flags"),), "none", "", "vmsplice(2)", False, "none", True),
     SyscallRow(76, "splice", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "none", "", "splice(2)", False, "none", True),
     SyscallRow(77, "tee", (("fd_in", "fd"), ("fd_out", "fd"), ("len", "size"), ("flags", "flags"),), "none", "", "tee(2)", False, "none", True),
@@ -999,7 +999,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(292, "io_pgetevents", (("ctx", "ulong"), ("min_nr", "long"), ("nr", "long"), ("events", "ptr"), ("timeout", "timespec"), ("sig", "ptr"),), "none", "", "io_pgetevents(2)", False, "none", True),
     SyscallRow(293, "rseq", (("rseq", "ptr"), ("rseq_len", "uint"), ("flags", "int"), ("sig", "uint"),), "none", "", "rseq(2)", False, "none", True),
     SyscallRow(294, "kexec_file_load", (("kernel_fd", "fd"), ("initrd_fd", "fd"), ("cmdline_len", "ulong"), ("cmdline", "cstr"), ("flags", "ulong"),), "none", "", "kexec_file_load(2)", False, "none", True),
-    SyscallRow(424, "pidfd_send_signal", (("pidfd", "fd"), ("sig", "signo"), ("info", "siginfo"), ("flags", "flags"),), "none", "", "pidfd_send_signal(2)", False, "none", True),
+    SyscallRow(424, "pidfd_send_signal", (("pidfd", "fd"), ("sig", "signo"), ("info", "siginfo"), ("flags", "flags"),), "partial", "no flags", "pidfd_send_signal(2)", False, "none", True),
     SyscallRow(425, "io_uring_setup", (("entries", "uint"), ("params", "ptr"),), "none", "", "io_uring_setup(2)", False, "none", True),
     SyscallRow(426, "io_uring_enter", (("fd", "fd"), ("to_submit", "uint"), ("min_complete", "uint"), ("flags", "flags"), ("sig", "ptr"), ("sigsz", "size"),), "none", "", "io_uring_enter(2)", False, "none", True),
     SyscallRow(427, "io_uring_register", (("fd", "fd"), ("opcode", "uint"), ("arg", "ptr"), ("nr_args", "uint"),), "none", "", "io_uring_register(2)", False, "none", True),
@@ -1009,7 +1009,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(431, "fsconfig", (("fd", "fd"), ("cmd", "uint"), ("key", "cstr"), ("value", "ptr"), ("aux", "int"),), "none", "", "fsconfig(2)", False, "none", True),
     SyscallRow(432, "fsmount", (("fs_fd", "fd"), ("flags", "flags"), ("attr_flags", "flags"),), "none", "", "fsmount(2)", False, "none", True),
     SyscallRow(433, "fspick", (("dirfd", "fd"), ("path", "cstr"), ("flags", "flags"),), "none", "", "fspick(2)", False, "none", True),
-    SyscallRow(434, "pidfd_open", (("pid", "pid"), ("flags", "flags"),), "none", "", "pidfd_open(2)", False, "none", True),
+    SyscallRow(434, "pidfd_open", (("pid", "pid"), ("flags", "flags"),), "partial", "no PIDFD_THREAD", "pidfd_open(2)", False, "none", True),
     SyscallRow(435, "clone3", (("args", "ptr"), ("size", "size"),), "partial", "namespaces are EPERM or EINVAL; no set_tid, no cgroup", "clone(2)", True, "none", True),
     SyscallRow(436, "close_range", (("first", "uint"), ("last", "uint"), ("flags", "flags"),), "full", "", "close_range(2)", False, "none", True),
     SyscallRow(437, "openat2", (("dirfd", "fd"), ("path", "cstr"), ("how", "ptr"), ("size", "size"),), "partial", "RESOLVE_CACHED is never refused", "openat2(2)", True, "sys", True),

@@ -60,6 +60,7 @@ static i64 call_pwritev(const u64 a[6]) { return sys_pwritev((i32)a[0], a[1], a[
 static i64 call_sendfile(const u64 a[6]) { return sys_sendfile((i32)a[0], (i32)a[1], a[2], a[3]); }
 static i64 call_pselect6(const u64 a[6]) { return sys_pselect6((i32)a[0], a[1], a[2], a[3], a[4], a[5]); }
 static i64 call_ppoll(const u64 a[6]) { return sys_ppoll(a[0], (u32)a[1], a[2], a[3], a[4]); }
+static i64 call_signalfd4(const u64 a[6]) { return sys_signalfd4((i32)a[0], a[1], a[2], (u32)a[3]); }
 static i64 call_readlinkat(const u64 a[6]) { return sys_readlinkat((i32)a[0], a[1], a[2], (i32)a[3]); }
 static i64 call_newfstatat(const u64 a[6]) { return sys_newfstatat((i32)a[0], a[1], a[2], (u32)a[3]); }
 static i64 call_fstat(const u64 a[6]) { return sys_fstat((i32)a[0], a[1]); }
@@ -204,6 +205,8 @@ static i64 call_copy_file_range(const u64 a[6]) { return sys_copy_file_range((i3
 static i64 call_preadv2(const u64 a[6]) { return sys_preadv2((i32)a[0], a[1], a[2], (i64)a[3], a[4], (u32)a[5]); }
 static i64 call_pwritev2(const u64 a[6]) { return sys_pwritev2((i32)a[0], a[1], a[2], (i64)a[3], a[4], (u32)a[5]); }
 static i64 call_statx(const u64 a[6]) { return sys_statx((i32)a[0], a[1], (u32)a[2], (u32)a[3], a[4]); }
+static i64 call_pidfd_send_signal(const u64 a[6]) { return sys_pidfd_send_signal((i32)a[0], (i32)a[1], a[2], (u32)a[3]); }
+static i64 call_pidfd_open(const u64 a[6]) { return sys_pidfd_open((i32)a[0], (u32)a[1]); }
 static i64 call_clone3(const u64 a[6]) { return sys_clone3(a[0], a[1]); }
 static i64 call_close_range(const u64 a[6]) { return sys_close_range((u32)a[0], (u32)a[1], (u32)a[2]); }
 static i64 call_openat2(const u64 a[6]) { return sys_openat2((i32)a[0], a[1], a[2], a[3]); }
@@ -285,7 +288,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [71] = {"sendfile", call_sendfile, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
   [72] = {"pselect6", call_pselect6, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NOHAND, 6, {SYSCALL_ARG_INT, SYSCALL_ARG_FDSET, SYSCALL_ARG_FDSET, SYSCALL_ARG_FDSET, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_PTR}},
   [73] = {"ppoll", call_ppoll, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NOHAND, 5, {SYSCALL_ARG_POLLFD, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_SIGSET, SYSCALL_ARG_SIZE}},
-  [74] = {"signalfd4", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SIGSET, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [74] = {"signalfd4", call_signalfd4, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SIGSET, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [75] = {"vmsplice", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},
   [76] = {"splice", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [77] = {"tee", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
@@ -492,7 +495,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [292] = {"io_pgetevents", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_ULONG, SYSCALL_ARG_LONG, SYSCALL_ARG_LONG, SYSCALL_ARG_PTR, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_PTR}},
   [293] = {"rseq", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_INT, SYSCALL_ARG_UINT}},
   [294] = {"kexec_file_load", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_ULONG, SYSCALL_ARG_CSTR, SYSCALL_ARG_ULONG}},
-  [424] = {"pidfd_send_signal", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SIGNO, SYSCALL_ARG_SIGINFO, SYSCALL_ARG_FLAGS}},
+  [424] = {"pidfd_send_signal", call_pidfd_send_signal, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SIGNO, SYSCALL_ARG_SIGINFO, SYSCALL_ARG_FLAGS}},
   [425] = {"io_uring_setup", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_UINT, SYSCALL_ARG_PTR}},
   [426] = {"io_uring_enter", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_UINT, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
   [427] = {"io_uring_register", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_UINT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
@@ -502,7 +505,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [431] = {"fsconfig", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_UINT, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_INT}},
   [432] = {"fsmount", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_FLAGS, SYSCALL_ARG_FLAGS}},
   [433] = {"fspick", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
-  [434] = {"pidfd_open", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_PID, SYSCALL_ARG_FLAGS}},
+  [434] = {"pidfd_open", call_pidfd_open, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_PID, SYSCALL_ARG_FLAGS}},
   [435] = {"clone3", call_clone3, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
   [436] = {"close_range", call_close_range, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_UINT, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
   [437] = {"openat2", call_openat2, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},

@@ -117,6 +117,7 @@ i64 sys_pwritev(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset);
 i64 sys_sendfile(i32 out_fd, i32 in_fd, uaddr_t offset, u64 count);
 i64 sys_pselect6(i32 nfds, uaddr_t readfds, uaddr_t writefds, uaddr_t exceptfds, uaddr_t timeout, uaddr_t sigmask);
 i64 sys_ppoll(uaddr_t fds, u32 nfds, uaddr_t timeout, uaddr_t sigmask, u64 sigsetsize);
+i64 sys_signalfd4(i32 fd, uaddr_t mask, u64 sizemask, u32 flags);
 i64 sys_readlinkat(i32 dirfd, uaddr_t path, uaddr_t buf, i32 bufsiz);
 i64 sys_newfstatat(i32 dirfd, uaddr_t path, uaddr_t buf, u32 flags);
 i64 sys_fstat(i32 fd, uaddr_t buf);
@@ -261,6 +262,8 @@ i64 sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, 
 i64 sys_preadv2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 flags); /* no RWF_ flags */
 i64 sys_pwritev2(i32 fd, uaddr_t iov, u64 iovcnt, i64 offset, u64 pos_h, u32 flags); /* RWF_APPEND only */
 i64 sys_statx(i32 dirfd, uaddr_t path, u32 flags, u32 mask, uaddr_t buf);
+i64 sys_pidfd_send_signal(i32 pidfd, i32 sig, uaddr_t info, u32 flags); /* no flags */
+i64 sys_pidfd_open(i32 pid, u32 flags); /* no PIDFD_THREAD */
 i64 sys_clone3(uaddr_t args, u64 size); /* namespaces are EPERM or EINVAL; no set_tid, no cgroup */
 i64 sys_close_range(u32 first, u32 last, u32 flags);
 i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how, u64 size); /* RESOLVE_CACHED is never refused */

@@ -1,9 +1,9 @@
 /* sys/fcntl: fcntl(2) and flock(2). Locks themselves are in file/lock.c, pipe sizes in ipc/pipe.c.
- * Missing: leases, F_NOTIFY, seals (EINVAL), delivery of SIGIO (owners are remembered only). */
+ * Missing: leases, F_NOTIFY, seals, F_SETSIG (EINVAL). */
 #include "../ipc/pipe.h"
 #include "files.h"
 
-#define SETFL_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | 0x2000u /* FASYNC */)
+#define SETFL_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
 static i64 duplicate(struct ofd *f, u64 lowest, bool cloexec) {
   if (lowest >= fd_limit()) return -EINVAL;
@@ -87,7 +87,10 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   }
   if (f->flags & O_PATH) return -EBADF;
   switch (cmd) {
-  case F_SETFL: f->flags = (f->flags & ~(u32)SETFL_FLAGS) | ((u32)arg & SETFL_FLAGS); return 0;
+  case F_SETFL:
+    if (((f->flags ^ (u32)arg) & FASYNC) && async_able(f) && async_set(f, (u32)arg & FASYNC)) return -ENOMEM;
+    f->flags = (f->flags & ~(u32)SETFL_FLAGS) | ((u32)arg & SETFL_FLAGS);
+    return 0;
   case F_GETLK:
   case F_SETLK:
   case F_SETLKW:

@@ -245,6 +245,9 @@ i64 sys_ioctl(i32 fd, u32 request, uaddr_t arg) {
     if (COPY_IN(value, arg)) return -EFAULT;
     f->flags = value ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK;
     return 0;
+  case FIOASYNC:
+    if (COPY_IN(value, arg)) return -EFAULT;
+    return !value == !(f->flags & FASYNC) ? 0 : async_able(f) ? async_set(f, value) : -ENOTTY;
   case FIONREAD:
     if (!f->inode || !S_ISREG(f->inode->mode)) break;
     value = (i32)(f->inode->size - MIN(f->pos, f->inode->size));

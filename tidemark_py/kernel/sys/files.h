@@ -23,6 +23,13 @@ static inline const struct credentials *caller(void) { return &current->process-
 static inline struct fs_context *caller_fs(void) { return current->process->fs; }
 static inline u32 fd_limit(void) { return (u32)MIN(current->process->limits[RLIMIT_NOFILE].cur, (u64)FD_LIMIT_HARD); }
 
+/* SIGIO, sys/async.c: can it be asked for; on or off, 0 or -ENOMEM */
+#ifndef FASYNC
+#define FASYNC 0x2000u
+#endif
+bool async_able(const struct ofd *f);
+int async_set(struct ofd *f, bool on);
+
 /* A path argument with its directory descriptor: at.path is a pooled buffer. */
 struct path_arg {
   struct path_at at;

@@ -11,11 +11,11 @@ struct process *process_of(i32 pid) {
 }
 
 i64 sys_clone(u64 flags, u64 stack, uaddr_t parent_tid, u64 tls, uaddr_t child_tid) {
-  /* the low byte is the exit signal; CLONE_PIDFD would share parent_tid's word */
+  /* the low byte is the exit signal; CLONE_PIDFD uses parent_tid's word */
   if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID)) return -EINVAL;
   i32 signo = (i32)(flags & CSIGNAL);
   if (signo > NSIG) return -EINVAL;
-  return task_clone((u32)flags & ~(u64)CSIGNAL, stack, parent_tid, child_tid, tls, signo, 0);
+  return task_clone((u32)flags & ~(u64)CSIGNAL, stack, parent_tid, child_tid, tls, signo, parent_tid);
 }
 
 i64 sys_clone3(uaddr_t args, u64 size) {
@@ -98,10 +98,21 @@ i64 sys_wait4(i32 pid, uaddr_t wstatus, u32 options, uaddr_t rusage) {
 i64 sys_waitid(i32 idtype, i32 id, uaddr_t infop, u32 options, uaddr_t rusage) {
   if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE)) return -EINVAL;
   if (!(options & (WEXITED | WSTOPPED | WCONTINUED))) return -EINVAL;
-  if (idtype == P_PIDFD) return -EBADF; /* no pidfds: no descriptor is one */
+  bool nonblock = false;
+  if (idtype == P_PIDFD) {
+    if (id < 0) return -EINVAL;
+    struct ofd *f = fd_get(current->process->fds, id);
+    struct process *p;
+    int e = pidfd_process(f, &p);
+    if (e) return e == -ESRCH ? -ECHILD : e;
+    nonblock = (f->flags & O_NONBLOCK) && !(options & WNOHANG);
+    if (nonblock) options |= WNOHANG;
+    idtype = P_PID, id = p->pid;
+  }
   if (idtype < P_ALL || idtype > P_PGID || (idtype == P_PID && id <= 0) || (idtype == P_PGID && id < 0)) return -EINVAL;
   struct wait_result r = {0};
   i64 found = task_wait(idtype, id, options, &r);
+  if (!found && nonblock) return -EAGAIN;
   if (found < 0) return found;
   struct guest_siginfo_chld info = {0};
   if (found > 0) {

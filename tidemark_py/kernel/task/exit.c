@@ -144,6 +144,7 @@ static void process_end(struct process *p) {
   session_check_orphaned(p);
   orphan_children(p);
   p->state = PROCESS_ZOMBIE;
+  pidfd_process_ended();
   event_post(EVENT_EXIT, p->pid, p->pid, p->exit_status, 0);
   announce_zombie(p);
 }

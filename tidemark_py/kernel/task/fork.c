@@ -4,7 +4,7 @@
  * window of kernel pages. Few pages are all written before the child's worker is asked for; more go in halves that the
  * child empties while the parent fills the other one. vfork, and CLONE_VM without CLONE_THREAD, need no worker: the
  * child runs on the parent's, on the parent's memory, until it execs or exits. Threads share the guest memory.
- * No roll-back of a parent, ever. Missing: namespaces, pidfds, set_tid; while a process with several threads sends more
+ * No roll-back of a parent, ever. Missing: namespaces, set_tid; while a process with several threads sends more
  * than two halves, its other threads run on (each page is whole, the set is not one instant). Lock held. */
 #include "fork.h"
 
@@ -139,11 +139,12 @@ static void child_registers(u8 *block, u64 flags, u64 stack, u64 tls) {
   memcpy(block + REG_INSTRET, &zero, 8);
 }
 
-static int clone_flags_check(u64 flags, uaddr_t pidfd) {
+static int clone_flags_check(u64 flags) {
   const u64 namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                          CLONE_NEWNET | CLONE_NEWTIME;
   if (flags & namespaces) return -EPERM;
-  if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP)) return pidfd ? -EINVAL : -EINVAL;
+  if (flags & CLONE_INTO_CGROUP) return -EINVAL;
+  if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED))) return -EINVAL;
   if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)) return -EINVAL;
   if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND)) return -EINVAL;
   if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND)) return -EINVAL;
@@ -339,10 +340,25 @@ static i64 clone_fork(struct process *p, struct thread *t, u64 flags, u64 stack,
   return r < 0 ? r : pid;
 }
 
+static int pidfd_install(struct process *p, uaddr_t to) {
+  struct ofd *f;
+  struct process *self = current->process;
+  int r = pidfd_new(p, 0, &f);
+  if (r) return r;
+  i32 fd = fd_install(self->fds, f, 0, (u32)MIN(self->limits[RLIMIT_NOFILE].cur, FD_LIMIT_HARD), true);
+  if (fd < 0) {
+    ofd_put(f);
+    return fd;
+  }
+  if (!COPY_OUT(to, fd)) return fd;
+  fd_close(self->fds, fd);
+  return -EFAULT;
+}
+
 i64 task_clone(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls, i32 exit_signal, uaddr_t pidfd) {
   ASSERT_LOCKED();
   if (current->host) return -ENOSYS;
-  int r = clone_flags_check(flags, pidfd);
+  int r = clone_flags_check(flags);
   if (r) return r;
   if (current->process->exiting) return -EAGAIN;
   if (flags & CLONE_THREAD) return clone_thread(flags, stack, parent_tid, child_tid, tls);
@@ -353,6 +369,14 @@ i64 task_clone(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_tid, u64 
   if (flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = child_tid;
   i32 pid = p->pid;
   if (flags & CLONE_PARENT_SETTID) copy_out(parent_tid, &pid, sizeof pid);
-  return flags & CLONE_VM ? clone_vfork(p, t, flags, stack, child_tid, tls)
-                          : clone_fork(p, t, flags, stack, child_tid, tls);
+  int fd = -1;
+  if ((flags & CLONE_PIDFD) && (fd = pidfd_install(p, pidfd)) < 0) {
+    process_discard(p);
+    return fd;
+  }
+  struct fd_table *fds = current->process->fds;
+  i64 made = flags & CLONE_VM ? clone_vfork(p, t, flags, stack, child_tid, tls)
+                              : clone_fork(p, t, flags, stack, child_tid, tls);
+  if (made < 0 && made != -ENORESULT && fd >= 0) fd_close(fds, fd);
+  return made;
 }

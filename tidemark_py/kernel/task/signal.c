@@ -131,6 +131,8 @@ void signal_exec_reset(struct process *p) {
 }
 
 /* ---- sending ---- */
+struct wait_queue signal_watchers = {{&signal_watchers.entries, &signal_watchers.entries}};
+
 void signal_info_user(struct signal_info *info, i32 signo, i32 code) {
   *info = (struct signal_info){.signo = signo, .code = code, .pid = current->process->pid,
                                .uid = current->process->cred.uid};
@@ -186,11 +188,13 @@ static int send(struct process *p, struct thread *t, i32 signo, const struct sig
   if (is_ignored(p, signo) && !blocked) return 0;
   if (t) {
     pending_add(&t->pending, info);
+    if (blocked) wait_wake(&signal_watchers, POLLIN | POLLRDNORM);
     if (!(t->blocked & SIGBIT(signo))) thread_poll(t);
     else thread_wake(t); /* it may be in sigtimedwait */
     return 0;
   }
   pending_add(&p->pending, info);
+  if (blocked) wait_wake(&signal_watchers, POLLIN | POLLRDNORM);
   struct thread *target = choose_thread(p, signo);
   if (target) thread_poll(target);
   else

@@ -222,6 +222,11 @@ void signal_altstack_get(const struct thread *t, u64 sp, struct guest_stack_t *o
 int signal_altstack_set(struct thread *t, u64 sp, const struct guest_stack_t *in); /* 0, -EPERM, -EINVAL, -ENOMEM */
 /* may the current process signal p? 0 or -EPERM */
 int signal_permission(const struct process *p, i32 signo);
+extern struct wait_queue signal_watchers;       /* woken when a signal stays pending: signalfd */
+/* pidfds: a description of the process, flags O_NONBLOCK; the process of one: -EBADF no pidfd, -ESRCH reaped */
+int pidfd_new(struct process *p, u32 flags, struct ofd **out);
+int pidfd_process(const struct ofd *f, struct process **out);
+void pidfd_process_ended(void);
 void thread_poll(struct thread *t);             /* make it come back from cpu_run or its park */
 
 /* A handler that has set the registers itself, or changed `current`: the dispatcher writes nothing. */
