@@ -16,6 +16,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,14 +221,20 @@ class Page:
         return r["result"].get("value")
 
     def wait_for(self, expression: str, timeout: float = 60.0) -> Any:
-        """Value of an expression as soon as it is true. Raises BrowserError."""
-        code = (
-            "new Promise((ok, no) => { const end = performance.now() + %d; (function look() {"
-            " let v; try { v = (%s); } catch (e) { v = null; }"
-            " if (v) ok(v); else if (performance.now() > end) no(new Error('never true: ' + %s));"
-            " else setTimeout(look, 30); })(); })"
-        )
-        return self.evaluate(code % (timeout * 1000, expression, json.dumps(expression)), timeout + 10)
+        """Value of an expression as soon as it is true; the page may be loading or reloading. Raises BrowserError."""
+        end = time.monotonic() + timeout
+        problem = ""
+        while True:
+            try:
+                if value := self.evaluate(expression, timeout):
+                    return value
+            except BrowserError as e:
+                problem = f" ({e})"
+                if self.crashed.is_set():
+                    raise
+            if time.monotonic() > end:
+                raise BrowserError(f"not true within {timeout:g} s: {expression}{problem}")
+            time.sleep(0.03)
 
     def viewport(self, width: int, height: int, scale: float = 1.0, mobile: bool = False, dark: bool = False) -> None:
         """Pretend to be a screen of that size and colour scheme."""
