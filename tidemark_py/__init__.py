@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         WorkerCrashed,
     )
     from .runtime import DEVNULL, PIPE, STDOUT, CompletedProcess, FileStat, Process, Runtime, RuntimeFS
+    from .shims import install
 
 __all__ = [
     "DEVNULL",
@@ -37,6 +38,7 @@ __all__ = [
     "TidemarkError",
     "WorkerCrashed",
     "errors",
+    "install",
     "layers",
 ]
 
@@ -48,7 +50,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
     if name in __all__:
-        value = getattr(importlib.import_module(".errors" if name in _ERRORS else ".runtime", __name__), name)
+        home = ".errors" if name in _ERRORS else ".shims" if name == "install" else ".runtime"
+        value = getattr(importlib.import_module(home, __name__), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

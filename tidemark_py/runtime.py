@@ -475,6 +475,7 @@ class Runtime:
         self,
         argv: Sequence[str],
         *,
+        executable: str = "",
         stdin: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
@@ -490,7 +491,7 @@ class Runtime:
         memory_limit: int = 0,
         root: int = 0,
     ) -> Process:
-        """Start a program; argv[0] is searched in env's PATH.
+        """Start a program; argv[0] (or `executable`, when given) is searched in env's PATH.
 
         Streams: PIPE, DEVNULL, STDOUT (stderr only), a descriptor of init, or None: nothing to read, and output goes to
         Python's own stdout and stderr. tty: a terminal for all three, (rows, columns) or True for 24x80; then stdin and
@@ -503,6 +504,7 @@ class Runtime:
         message = m.ProcessSpawn(
             root=root,
             argv=arguments,
+            executable=executable,
             env=[f"{k}={v}" for k, v in (DEFAULT_ENV if env is None else env).items()],
             cwd=cwd,
             stdin=_stream(DEVNULL if stdin is None else stdin),

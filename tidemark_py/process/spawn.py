@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat as st
 
 from ..abi.gen import linux
 from ..abi.gen.abi import STAGING_BYTES, FdMap, Spawn, SpawnRequest
@@ -68,7 +69,10 @@ def spawn(calls: KernelCalls, streams: StreamTable, message: ProcessSpawn) -> Pr
     if not message.argv:
         raise ValueError("argv is empty")
     calls.use_root(message.root)
-    path = find_program(calls, message.argv[0], message.env, message.cwd)
+    if message.cwd and not st.S_ISDIR(calls.stat(message.cwd).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "Not a directory", message.cwd)
+    program = message.executable or message.argv[0]
+    path = find_program(calls, program, message.env, message.cwd)
     child_ends: list[int] = []  # closed here once the child has them
     our_ends: list[tuple[int, bool]] = []
     try:
@@ -77,7 +81,7 @@ def spawn(calls: KernelCalls, streams: StreamTable, message: ProcessSpawn) -> Pr
         calls.kernel.write(DATA, request)
         pid = int(calls.kernel.call("tk_spawn", DATA, len(request)))
         if pid < 0:
-            raise linux_error(-pid, message.argv[0])
+            raise linux_error(-pid, program)
         for fd, terminal in our_ends:
             streams.open(fd, terminal)
         our_ends = []

@@ -335,10 +335,11 @@ class ProcessSpawn(Request[ProcessSpawnReply]):
     """Start a program. Streams not given are made here as pipes, or one terminal for all three."""
 
     NAME: ClassVar[str] = "process.spawn"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("argv", "list[str]"), ("env", "list[str]"), ("cwd", "str"), ("stdin", "int"), ("stdout", "int"), ("stderr", "int"), ("pass_fds", "list[int]"), ("tty", "bool"), ("rows", "int"), ("columns", "int"), ("session", "bool"), ("group", "bool"), ("uid", "int"), ("gid", "int"), ("umask", "int"), ("memory_limit", "int"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("argv", "list[str]"), ("executable", "str"), ("env", "list[str]"), ("cwd", "str"), ("stdin", "int"), ("stdout", "int"), ("stderr", "int"), ("pass_fds", "list[int]"), ("tty", "bool"), ("rows", "int"), ("columns", "int"), ("session", "bool"), ("group", "bool"), ("uid", "int"), ("gid", "int"), ("umask", "int"), ("memory_limit", "int"),)
     REPLY: ClassVar[type[Message]] = ProcessSpawnReply
     root: int
     argv: list[str]
+    executable: str
     env: list[str]
     cwd: str
     stdin: int

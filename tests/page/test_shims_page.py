@@ -1,0 +1,210 @@
+"""Python in the tab has processes: subprocess, os and asyncio over the runtime, in Chromium. CPython's own semantics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Page
+
+pytestmark = pytest.mark.page
+
+INSTALLED = """
+import io, os, signal, subprocess, sys, tempfile
+async def installed():
+    rt = await tm.install(await shared_runtime())
+    return rt
+async def outcome(function, *args, **kw):
+    try:
+        return repr(function(*args, **kw))
+    except Exception as e:
+        return f"{type(e).__name__}: {e}"
+"""
+
+
+def run(page: Page, code: str, seconds: float = 60) -> Any:
+    return page.run(INSTALLED + code, seconds)
+
+
+def test_run_and_its_relatives(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+r = subprocess.run(["sh", "-c", "cat; echo err >&2; exit 3"], input=b"in", capture_output=True)
+said = [r.returncode, r.stdout.decode(), r.stderr.decode()]
+said.append(subprocess.check_output("echo $HOME | tr a-z A-Z", shell=True, text=True))
+said.append(subprocess.getoutput("echo a; echo b >&2"))
+said.append(subprocess.call(["sh", "-c", "kill -9 $$"]))
+said.append(subprocess.run("echo x >&2; echo y", shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode())
+try:
+    subprocess.run(["false"], check=True)
+except subprocess.CalledProcessError as e:
+    said.append(str(e))
+for args in (["nothing"], ["/tmp"]):
+    try:
+        subprocess.Popen(args)
+    except OSError as e:
+        said.append([type(e).__name__, e.filename])
+try:
+    subprocess.run(["true"], cwd="/nowhere")
+except OSError as e:
+    said.append([type(e).__name__, e.filename])
+said
+""")
+    assert out == [
+        3, "in", "err\n", "/HOME/PYODIDE\n", "a\nb", -9, "x\ny\n",
+        "Command '['false']' returned non-zero exit status 1.",
+        ["FileNotFoundError", "nothing"], ["PermissionError", "/tmp"], ["FileNotFoundError", "/nowhere"],
+    ]  # fmt: skip
+
+
+def test_streaming_timeouts_and_signals(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+p = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+p.stdin.write("one\\n")
+said = [p.stdout.readline(), p.poll()]
+p.stdin.close()
+said += [p.stdout.read(), p.wait()]
+t = time.perf_counter()
+p = subprocess.Popen(["sh", "-c", "echo early; sleep 100"], stdout=subprocess.PIPE)
+try:
+    p.communicate(timeout=0.3)
+except subprocess.TimeoutExpired as e:
+    said.append(e.output.decode())
+try:
+    p.wait(timeout=0.1)
+except subprocess.TimeoutExpired as e:
+    said.append(e.timeout)
+p.terminate()
+said += [p.communicate()[0].decode(), p.returncode, time.perf_counter() - t < 5]
+p = subprocess.Popen(["sleep", "100"])
+os.kill(p.pid, signal.SIGINT)
+said.append(p.wait())
+a = subprocess.Popen(["echo", "through"], stdout=subprocess.PIPE)
+b = subprocess.Popen(["tr", "a-z", "A-Z"], stdin=a.stdout, stdout=subprocess.PIPE)
+a.stdout.close()
+said += [b.communicate()[0].decode(), a.wait()]
+said
+""")
+    assert out == ["one\n", None, "", 0, "early\n", 0.1, "early\n", -15, True, -2, "THROUGH\n", 0]
+
+
+def test_files_devnull_and_descriptors(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+with tempfile.TemporaryFile() as f:
+    subprocess.run(["sh", "-c", "echo out; echo err >&2"], stdout=f, stderr=f, check=True)
+    f.seek(0)
+    said = [f.read().decode()]
+    f.seek(4)
+    said.append(subprocess.run(["cat"], stdin=f, stdout=subprocess.PIPE).stdout.decode())
+said.append(subprocess.run(["cat"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout)
+r, w = os.pipe()
+p = subprocess.Popen(["sh", "-c", f"echo passed >&{w}"], pass_fds=[w])
+os.close(w)
+with os.fdopen(r) as f:
+    said.append(f.read())
+said.append(p.wait())
+said[2] = said[2].decode()
+said
+""")
+    assert out == ["out\nerr\n", "err\n", "", "passed\n", 0]
+
+
+def test_os_processes(page: Page) -> None:
+    out = run(page, """
+import shutil
+rt = await installed()
+said = [os.waitstatus_to_exitcode(os.system("exit 7")), os.popen("echo popen").read()]
+pid = os.posix_spawnp("sh", ["sh", "-c", "exit 5"], os.environ)
+said.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+said.append(await outcome(os.waitpid, pid, 0))
+said.append(await outcome(os.kill, 999999, 0))
+f = io.StringIO()
+import contextlib
+with contextlib.redirect_stdout(f):
+    subprocess.run(["echo", "inherited"])
+said.append(f.getvalue())
+said
+""")
+    assert out[:3] == [7, "popen\n", 5]
+    assert out[3].startswith("ChildProcessError") and out[4].startswith("ProcessLookupError")
+    assert out[5] == "inherited\n"
+
+
+def test_asyncio_subprocesses(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+p = await asyncio.create_subprocess_exec("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+got, _ = await p.communicate(b"x" * 300000)
+said = [len(got), p.returncode]
+p = await asyncio.create_subprocess_shell("echo a; sleep 0.1; echo b; exit 4", stdout=subprocess.PIPE)
+lines = [line.decode() async for line in p.stdout]
+said += [lines, await p.wait()]
+p = await asyncio.create_subprocess_exec("sleep", "100")
+p.kill()
+said.append(await p.wait())
+try:
+    await asyncio.create_subprocess_exec("nothing")
+except FileNotFoundError as e:
+    said.append(e.filename)
+many = await asyncio.gather(*[asyncio.create_subprocess_exec("echo", str(n), stdout=subprocess.PIPE) for n in range(20)])
+said.append([(await p.communicate())[0].decode().strip() for p in many] == [str(n) for n in range(20)])
+said
+""")
+    assert out == [300000, 0, ["a\n", "b\n"], 4, -9, "nothing", True]
+
+
+def test_speed_and_memory(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+for _ in range(50):
+    subprocess.run(["true"])
+before = (await rt.snapshot()).counters
+times = []
+for _ in range(1000):
+    t = time.perf_counter()
+    subprocess.run(["true"])
+    times.append(time.perf_counter() - t)
+after = (await rt.snapshot()).counters
+ms = sorted(times)[500] * 1000
+t = time.perf_counter()
+p = subprocess.Popen(["head", "-c", "200000000", "/dev/zero"], stdout=subprocess.PIPE)
+n = 0
+while data := p.stdout.read(1 << 20):
+    n += len(data)
+p.wait()
+rate = n / (time.perf_counter() - t) / 1e6
+print("subprocess.run(true), ms:", ms, "MB/s:", rate, before, after)
+grown = {k: after[k] - before[k] for k in before if k.endswith(("pages", "bytes")) or k in ("processes", "memories")}
+[ms, n, rate, grown]
+""", 110)
+    ms, size, rate, grown = out
+    assert size == 200000000
+    assert ms < 15 and rate > 30, out  # 5 ms and 100 MB/s on a machine that is idle
+
+
+def test_install_twice_and_after_close(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+said = [(await tm.install()) is rt]
+other = await busybox(await new_runtime())
+await tm.install(other)
+said.append(subprocess.check_output(["echo", "other"]).decode())
+other.close()
+said.append(await outcome(subprocess.run, ["true"]))
+try:
+    await tm.install(other)
+except tm.RuntimeClosed as e:
+    said.append(str(e))
+await tm.install(rt)
+said.append(subprocess.check_output(["echo", "back"]).decode())
+try:
+    await tm.install(layers="nowhere.tdl")
+except Exception as e:
+    said.append(type(e).__name__)
+said
+""")
+    assert out[:2] == [True, "other\n"] and out[2].startswith("RuntimeClosed") and out[3] == "the runtime was closed"
+    assert out[4] == "back\n"

@@ -1,0 +1,204 @@
+"""subprocess: CPython's own Popen, with starting, timed waiting and communicating replaced. Its pipes are os.pipe's.
+
+Follows Lib/subprocess.py. Refused by name: preexec_fn. Ignored: restore_signals (a child starts with the defaults).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ..abi.gen import messages as m
+from .launch import INHERIT, launch
+from .machine import machine
+
+__all__ = ["patch", "strings"]
+
+WRITE_BYTES = 1 << 18
+READ_BYTES = 1 << 18
+
+
+def strings(values: Any) -> list[str]:
+    """argv as text: bytes and paths too. Raises ValueError for a NUL inside."""
+    found = [os.fsdecode(value) for value in values]
+    if any("\0" in text for text in found):
+        raise ValueError("embedded null byte")
+    return found
+
+
+def environment(env: Mapping[Any, Any] | None) -> dict[str, str]:
+    """env as text; None is os.environ. Raises ValueError as fork_exec does."""
+    if env is None:
+        return dict(os.environ)
+    result = {os.fsdecode(k): os.fsdecode(v) for k, v in env.items()}
+    for name, value in result.items():
+        if "=" in name:
+            raise ValueError("illegal environment variable name")
+        if "\0" in name or "\0" in value:
+            raise ValueError("embedded null byte")
+    return result
+
+
+def _execute_child(
+    self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: bool, pass_fds: Any, cwd: Any, env: Any,
+    startupinfo: Any, creationflags: int, shell: bool, p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int,
+    errread: int, errwrite: int, restore_signals: bool, gid: Any, gids: Any, uid: Any, umask: int,
+    start_new_session: bool, process_group: int,
+) -> None:  # fmt: skip
+    if isinstance(args, (str, bytes, os.PathLike)):
+        if shell and isinstance(args, os.PathLike):
+            raise TypeError("path-like args is not allowed when shell is true")
+        args = [args]
+    else:
+        args = list(args)
+    if shell:
+        args = ["/bin/sh", "-c", *args]
+        if executable:
+            args[0] = executable
+    if executable is None:
+        executable = args[0]
+    sys.audit("subprocess.Popen", executable, args, cwd, env)
+    if preexec_fn is not None:
+        raise RuntimeError("preexec_fn cannot run: the child is not a copy of this Python")
+    if not args:
+        raise ValueError("argv is empty")
+    this = machine()
+    passed = list(pass_fds)
+    if not close_fds:
+        passed += [n for n in this.inheritable if n not in passed]
+    self.pid = this.block(
+        launch(
+            this,
+            strings(args),
+            executable="" if executable == args[0] else os.fsdecode(executable),
+            cwd=None if cwd is None else os.fsdecode(cwd),
+            env=environment(env),
+            streams=tuple(INHERIT if n == -1 else n for n in (p2cread, c2pwrite, errwrite)),  # type: ignore[arg-type]
+            pass_fds=passed,
+            session=start_new_session,
+            group=process_group == 0,
+            user=0 if uid is None else int(uid),
+            group_id=0 if gid is None else int(gid),
+            umask=0o022 if umask < 0 else umask,
+        )
+    ).pid
+    self._child_created = True
+    self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+
+
+def _wait(self: Any, timeout: float | None) -> Any:
+    if self.returncode is None:
+        try:
+            status = machine().wait(self.pid, timeout)[1]
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(self.args, timeout) from None  # type: ignore[arg-type]
+        except ChildProcessError:
+            status = 0
+        if self.returncode is None:
+            self._handle_exitstatus(status)
+    return self.returncode
+
+
+async def _collect(this: Any, stream: Any, into: list[bytes]) -> None:
+    number = stream.fileno()
+    while number in this.descriptors:
+        descriptor = this.descriptors[number]
+        later = descriptor.ask(READ_BYTES)
+        if later is not None:
+            with suppress(Exception):
+                await later
+            continue
+        data = descriptor.take(READ_BYTES)
+        into.append(data)
+        if not data:
+            stream.close()
+            return
+
+
+async def _send(this: Any, self: Any) -> None:
+    view = memoryview(self._input).cast("B")
+    try:
+        while self._input_offset < len(view):
+            chunk = bytes(view[self._input_offset : self._input_offset + WRITE_BYTES])
+            self._input_offset += len(chunk)
+            await this.port.request(m.StreamWrite(this.descriptors[self.stdin.fileno()].fd, chunk))
+    except BrokenPipeError:
+        pass
+    with suppress(BrokenPipeError):
+        self.stdin.close()
+
+
+async def _talk(this: Any, self: Any, remaining: float | None) -> bool:
+    """True: every stream has ended, in time. A write under way goes on after a timeout: its end is waited for later."""
+    tasks = list(self._tidemark_tasks)
+    if not tasks:
+        if self.stdin and not self.stdin.closed and self._input:
+            tasks.append(asyncio.ensure_future(_send(this, self)))
+        for stream in (self.stdout, self.stderr):
+            if stream and not stream.closed:
+                tasks.append(asyncio.ensure_future(_collect(this, stream, self._fileobj2output[stream])))
+        self._tidemark_tasks = tasks
+    if not tasks:
+        return True
+    _, left = await asyncio.wait(tasks, timeout=None if remaining is None else max(remaining, 0))
+    if left:
+        return False
+    self._tidemark_tasks = []
+    for task in tasks:
+        task.result()
+    return True
+
+
+def _communicate(self: Any, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
+    this = machine()
+    if self.stdin and not self._communication_started:
+        try:
+            self.stdin.flush()
+        except BrokenPipeError:
+            pass
+        except ValueError:
+            if not self.stdin.closed:
+                raise
+        if not input:
+            with suppress(BrokenPipeError):
+                self.stdin.close()
+    if not self._communication_started:
+        self._fileobj2output = {s: [] for s in (self.stdout, self.stderr) if s}
+        self._tidemark_tasks = []
+    stdout = self._fileobj2output[self.stdout] if self.stdout else None
+    stderr = self._fileobj2output[self.stderr] if self.stderr else None
+    self._save_input(input)
+    whole = this.block(_talk(this, self, self._remaining_time(endtime)))
+    self._check_timeout(endtime, orig_timeout, stdout, stderr, skip_check_and_raise=not whole)
+    try:
+        self.wait(timeout=self._remaining_time(endtime))
+    except subprocess.TimeoutExpired as exc:
+        exc.timeout = orig_timeout  # type: ignore[assignment]
+        raise
+    out = None if stdout is None else b"".join(stdout)
+    err = None if stderr is None else b"".join(stderr)
+    if self.text_mode:
+        if out is not None:
+            out = self._translate_newlines(out, self.stdout.encoding, self.stdout.errors)
+        if err is not None:
+            err = self._translate_newlines(err, self.stderr.encoding, self.stderr.errors)
+    return out, err
+
+
+def patch() -> None:
+    """Needs the os shim first: what __del__ uses is taken from there."""
+    module: Any = subprocess
+    module._can_fork_exec = True
+    late = module._del_safe
+    late.waitpid = staticmethod(os.waitpid)
+    late.waitstatus_to_exitcode = staticmethod(os.waitstatus_to_exitcode)
+    late.WIFSTOPPED, late.WSTOPSIG = staticmethod(os.WIFSTOPPED), staticmethod(os.WSTOPSIG)
+    late.WNOHANG = os.WNOHANG
+    module.Popen._execute_child = _execute_child
+    module.Popen._wait = _wait
+    module.Popen._communicate = _communicate
