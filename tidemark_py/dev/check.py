@@ -73,8 +73,19 @@ def prepare_tests() -> None:
     wheel_build.build()
 
 
+TESTS_FAILED = 1  # pytest's exit code
+
+
 def test(*, everything: bool, arguments: list[str]) -> int:
-    """Run the tests; exit code is pytest's."""
+    """Run the tests; exit code is pytest's.
+
+    What failed runs once more by itself: a test that then passes is named as unsteady, one that fails again has failed.
+    """
     prepare_tests()
     options = [] if everything else ["-m", "not slow"]
-    return call([python(), "-m", "pytest", "-q", *options, *arguments])
+    pytest = [python(), "-m", "pytest", "-q", "--durations=15", *options]
+    code = call([*pytest, *arguments])
+    if code != TESTS_FAILED:
+        return code
+    say("the failed tests once more, by themselves; what passes now is unsteady")
+    return call([*pytest, "-rA", "--last-failed", "--last-failed-no-failures=none", *arguments])
