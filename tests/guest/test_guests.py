@@ -26,9 +26,11 @@ def native_kernel() -> Path:
 
 
 def host_output(name: str, work: Path) -> tuple[str, int]:
+    # whoever started us may ignore signals (nohup, a background job): the program gets the default ones
     done = subprocess.run(
-        [str(guests.host_binary(name))], cwd=work, capture_output=True, text=True, errors="backslashreplace",
-        timeout=120, check=False, env={"PATH": os.environ["PATH"], "HOME": "/root"},
+        ["env", "--default-signal", str(guests.host_binary(name))], cwd=work, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, errors="backslashreplace", timeout=120, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": "/root"},
     )
     return done.stdout, done.returncode
 
