@@ -1,0 +1,123 @@
+"""pytest plugin (entry point `tidemark`): pages of pytest-pyodide in which processes work.
+
+Fixtures: `tidemark_page`, an isolated page with this package unpacked and installed (subprocess works in it; it is what
+pytest-pyodide calls a selenium, so run_in_pyodide tests may take it), once per module; `tidemark`, which runs Python
+there. Marker: `tidemark_layers("busybox.tdl", "https://...")`, on the module or a class: files of this machine, or URLs.
+Needs pytest-pyodide and its --dist-dir; without them only tests that ask for a fixture fail. Chromium only.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["Tidemark", "tidemark", "tidemark_page", "tidemark_server"]
+
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+PACKAGE = Path(__file__).resolve().parent
+LEFT_OUT = {"kernel", "dev", "__pycache__"}
+INSTALL = """
+const get = async (name) => { const r = await fetch(name); if (!r.ok) throw new Error(name); return r.arrayBuffer(); };
+const site = pyodide.runPython("import site; site.getsitepackages()[0]");
+pyodide.unpackArchive(await get("tidemark.zip"), "zip", { extractDir: site });
+await pyodide.runPythonAsync(`
+import js, tidemark_py
+await tidemark_py.install(layers=%s)
+`, { globals: pyodide.toPy({}) });
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line("markers", "tidemark_layers(*layers): files or URLs of layers for tidemark_page")
+
+
+def _package() -> bytes:
+    """This package, as it is installed here, with the shim inside."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for path in sorted(PACKAGE.rglob("*")):
+            inside = path.relative_to(PACKAGE)
+            if path.is_file() and not LEFT_OUT & set(inside.parts):
+                z.write(path, f"tidemark_py/{inside.as_posix()}")
+        shim = PACKAGE.parent / "js_shim"
+        if not (PACKAGE / "_assets" / "js_shim").is_dir():
+            for path in sorted(shim.rglob("*.js")):
+                z.write(path, f"tidemark_py/_assets/js_shim/{path.relative_to(shim).as_posix()}")
+    return out.getvalue()
+
+
+class Tidemark:
+    """Python in the page: `tidemark.run(code)` is the value of its last expression; top-level await is there."""
+
+    def __init__(self, selenium: Any) -> None:
+        self.selenium = selenium
+
+    def run(self, code: str, seconds: float = 60) -> Any:
+        """Raises pytest-pyodide's JavascriptException with the Python traceback."""
+        self.selenium.set_script_timeout(seconds)
+        return self.selenium.run_async(textwrap.dedent(code))
+
+
+@pytest.fixture(scope="session")
+def tidemark_server(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Path]]:
+    """(pytest-pyodide's server with the isolation headers, the folder it serves)"""
+    server = pytest.importorskip("pytest_pyodide.server", reason="tidemark_page needs pytest-pyodide")
+    dist = Path(request.config.option.dist_dir).resolve()
+    if not (dist / "pyodide.mjs").exists():
+        pytest.fail(f"--dist-dir {dist} has no pyodide.mjs: unpack a Pyodide release or its npm package there")
+    with tempfile.TemporaryDirectory(prefix="tidemark-pytest-") as name:
+        folder = Path(name)
+        for path in dist.iterdir():
+            (folder / path.name).symlink_to(path)
+        (folder / "tidemark.zip").unlink(missing_ok=True)
+        (folder / "tidemark.zip").write_bytes(_package())
+        with server.spawn_web_server(folder, extra_headers=HEADERS) as served:
+            yield served, folder
+
+
+@pytest.fixture(scope="module")
+def tidemark_page(request: pytest.FixtureRequest, tidemark_server: tuple[Any, Path]) -> Iterator[Any]:
+    """A page where `import subprocess` works. The module's tidemark_layers marker says on which layers."""
+    from pytest_pyodide.config import get_global_config
+    from pytest_pyodide.fixture import selenium_common
+
+    served, folder = tidemark_server
+    marker = request.node.get_closest_marker("tidemark_layers")
+    layers = [_serve_layer(str(layer), folder) for layer in (marker.args if marker else ())]
+    config = get_global_config()
+    config.set_flags("chrome", [*config.get_flags("chrome"), *(f for f in FLAGS if f not in config.get_flags("chrome"))])
+    with selenium_common(request, "chrome", served) as selenium:
+        selenium.set_script_timeout(120)
+        selenium.run_js(INSTALL % layers, pyodide_checks=False)
+        yield selenium
+
+
+def _serve_layer(layer: str, folder: Path) -> str:
+    if "://" in layer:
+        return layer
+    path = Path(layer)
+    if not path.is_file():
+        pytest.fail(f"tidemark_layers: there is no file {path.resolve()} (make one: `python3 build.py layer SPEC -o FILE`)")
+    if not (folder / path.name).exists():
+        shutil.copy(path, folder / path.name)
+    return path.name
+
+
+@pytest.fixture
+def tidemark(tidemark_page: Any) -> Tidemark:
+    """Runs Python in tidemark_page."""
+    return Tidemark(tidemark_page)
