@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "d8cebe706965440222961b0be310547e92b198ec5124a52d3831b3ace39038f1"
-ABI_HASH32: Final = 0xd8cebe70
+ABI_HASH: Final = "cad514d0baf14f8427a7b6d401abbe299de719abe60c07c537821edcc8e83480"
+ABI_HASH32: Final = 0xcad514d0
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -904,18 +904,18 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(183, "mq_timedreceive", (("mqdes", "fd"), ("msg_ptr", "ptr"), ("msg_len", "size"), ("msg_prio", "ptr"), ("timeout", "timespec"),), "none", "", "mq_timedreceive(2)", False, "none", True),
     SyscallRow(184, "mq_notify", (("mqdes", "fd"), ("sevp", "ptr"),), "none", "", "mq_notify(2)", False, "none", True),
     SyscallRow(185, "mq_getsetattr", (("mqdes", "fd"), ("newattr", "ptr"), ("oldattr", "ptr"),), "none", "", "mq_getsetattr(2)", False, "none", True),
-    SyscallRow(186, "msgget", (("key", "int"), ("flags", "flags"),), "none", "", "msgget(2)", False, "none", True),
-    SyscallRow(187, "msgctl", (("msqid", "int"), ("cmd", "int"), ("buf", "ptr"),), "none", "", "msgctl(2)", False, "none", True),
-    SyscallRow(188, "msgrcv", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("type", "long"), ("flags", "flags"),), "none", "", "msgrcv(2)", False, "none", True),
-    SyscallRow(189, "msgsnd", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("flags", "flags"),), "none", "", "msgsnd(2)", False, "none", True),
-    SyscallRow(190, "semget", (("key", "int"), ("nsems", "int"), ("flags", "flags"),), "none", "", "semget(2)", False, "none", True),
-    SyscallRow(191, "semctl", (("semid", "int"), ("semnum", "int"), ("cmd", "int"), ("arg", "ulong"),), "none", "", "semctl(2)", False, "none", True),
-    SyscallRow(192, "semtimedop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"), ("timeout", "timespec"),), "none", "", "semtimedop(2)", False, "none", True),
-    SyscallRow(193, "semop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"),), "none", "", "semop(2)", False, "none", True),
-    SyscallRow(194, "shmget", (("key", "int"), ("size", "size"), ("flags", "flags"),), "none", "", "shmget(2)", False, "none", True),
-    SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "none", "", "shmctl(2)", False, "none", True),
-    SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "none", "", "shmat(2)", False, "none", True),
-    SyscallRow(197, "shmdt", (("addr", "ptr"),), "none", "", "shmdt(2)", False, "none", True),
+    SyscallRow(186, "msgget", (("key", "int"), ("flags", "flags"),), "full", "", "msgget(2)", False, "none", True),
+    SyscallRow(187, "msgctl", (("msqid", "int"), ("cmd", "int"), ("buf", "ptr"),), "partial", "no MSG_INFO, MSG_STAT", "msgctl(2)", False, "none", True),
+    SyscallRow(188, "msgrcv", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("type", "long"), ("flags", "flags"),), "partial", "no MSG_COPY", "msgrcv(2)", True, "none", True),
+    SyscallRow(189, "msgsnd", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("flags", "flags"),), "full", "", "msgsnd(2)", True, "none", True),
+    SyscallRow(190, "semget", (("key", "int"), ("nsems", "int"), ("flags", "flags"),), "full", "", "semget(2)", False, "none", True),
+    SyscallRow(191, "semctl", (("semid", "int"), ("semnum", "int"), ("cmd", "int"), ("arg", "ulong"),), "partial", "no SEM_INFO, SEM_STAT", "semctl(2)", False, "none", True),
+    SyscallRow(192, "semtimedop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"), ("timeout", "timespec"),), "full", "", "semtimedop(2)", True, "none", True),
+    SyscallRow(193, "semop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"),), "full", "", "semop(2)", True, "none", True),
+    SyscallRow(194, "shmget", (("key", "int"), ("size", "size"), ("flags", "flags"),), "partial", "no SHM_HUGETLB", "shmget(2)", False, "none", True),
+    SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "partial", "no SHM_INFO, SHM_STAT", "shmctl(2)", False, "none", True),
+    SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "full", "", "shmat(2)", False, "none", True),
+    SyscallRow(197, "shmdt", (("addr", "ptr"),), "full", "", "shmdt(2)", False, "none", True),
     SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT", "socket(2)", False, "none", True),
     SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "full", "", "socketpair(2)", False, "none", True),
     SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "bind(2)", False, "none", True),

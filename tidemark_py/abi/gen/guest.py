@@ -2683,6 +2683,202 @@ class IpcPerm:
 
 
 @dataclass(slots=True)
+class ShmidDs:
+    """shmctl(2), shmid64_ds"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<48sQqqqiiQ2Q")
+    BYTES: ClassVar[int] = 112
+    OFFSET: ClassVar[dict[str, int]] = {
+        "shm_perm": 0,
+        "shm_segsz": 48,
+        "shm_atime": 56,
+        "shm_dtime": 64,
+        "shm_ctime": 72,
+        "shm_cpid": 80,
+        "shm_lpid": 84,
+        "shm_nattch": 88,
+        "unused": 96,
+    }
+    shm_perm: IpcPerm = field(default_factory=lambda: IpcPerm())
+    shm_segsz: int = 0
+    shm_atime: int = 0
+    shm_dtime: int = 0
+    shm_ctime: int = 0
+    shm_cpid: int = 0
+    shm_lpid: int = 0
+    shm_nattch: int = 0
+    unused: tuple[int, ...] = (0,) * 2
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.shm_perm.pack(),
+            self.shm_segsz,
+            self.shm_atime,
+            self.shm_dtime,
+            self.shm_ctime,
+            self.shm_cpid,
+            self.shm_lpid,
+            self.shm_nattch,
+            *self.unused,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> ShmidDs:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            IpcPerm.unpack(v[0]),
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            tuple(v[8:10]),
+        )
+
+
+@dataclass(slots=True)
+class SemidDs:
+    """semctl(2), semid64_ds"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<48sqqQ2Q")
+    BYTES: ClassVar[int] = 88
+    OFFSET: ClassVar[dict[str, int]] = {
+        "sem_perm": 0,
+        "sem_otime": 48,
+        "sem_ctime": 56,
+        "sem_nsems": 64,
+        "unused": 72,
+    }
+    sem_perm: IpcPerm = field(default_factory=lambda: IpcPerm())
+    sem_otime: int = 0
+    sem_ctime: int = 0
+    sem_nsems: int = 0
+    unused: tuple[int, ...] = (0,) * 2
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.sem_perm.pack(),
+            self.sem_otime,
+            self.sem_ctime,
+            self.sem_nsems,
+            *self.unused,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> SemidDs:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            IpcPerm.unpack(v[0]),
+            v[1],
+            v[2],
+            v[3],
+            tuple(v[4:6]),
+        )
+
+
+@dataclass(slots=True)
+class MsqidDs:
+    """msgctl(2), msqid64_ds"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<48sqqqQQQii2Q")
+    BYTES: ClassVar[int] = 120
+    OFFSET: ClassVar[dict[str, int]] = {
+        "msg_perm": 0,
+        "msg_stime": 48,
+        "msg_rtime": 56,
+        "msg_ctime": 64,
+        "msg_cbytes": 72,
+        "msg_qnum": 80,
+        "msg_qbytes": 88,
+        "msg_lspid": 96,
+        "msg_lrpid": 100,
+        "unused": 104,
+    }
+    msg_perm: IpcPerm = field(default_factory=lambda: IpcPerm())
+    msg_stime: int = 0
+    msg_rtime: int = 0
+    msg_ctime: int = 0
+    msg_cbytes: int = 0
+    msg_qnum: int = 0
+    msg_qbytes: int = 0
+    msg_lspid: int = 0
+    msg_lrpid: int = 0
+    unused: tuple[int, ...] = (0,) * 2
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.msg_perm.pack(),
+            self.msg_stime,
+            self.msg_rtime,
+            self.msg_ctime,
+            self.msg_cbytes,
+            self.msg_qnum,
+            self.msg_qbytes,
+            self.msg_lspid,
+            self.msg_lrpid,
+            *self.unused,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> MsqidDs:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            IpcPerm.unpack(v[0]),
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            tuple(v[9:11]),
+        )
+
+
+@dataclass(slots=True)
+class Sembuf:
+    """semop(2)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<Hhh")
+    BYTES: ClassVar[int] = 6
+    OFFSET: ClassVar[dict[str, int]] = {
+        "sem_num": 0,
+        "sem_op": 2,
+        "sem_flg": 4,
+    }
+    sem_num: int = 0
+    sem_op: int = 0
+    sem_flg: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.sem_num,
+            self.sem_op,
+            self.sem_flg,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Sembuf:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+        )
+
+
+@dataclass(slots=True)
 class Elf64Ehdr:
     """elf(5)"""
 

@@ -3376,6 +3376,80 @@ _Static_assert(offsetof(struct guest_ipc_perm, pad2) == 26, "ipc_perm.pad2");
 _Static_assert(offsetof(struct guest_ipc_perm, pad3) == 28, "ipc_perm.pad3");
 _Static_assert(offsetof(struct guest_ipc_perm, unused) == 32, "ipc_perm.unused");
 
+/* shmctl(2), shmid64_ds */
+struct guest_shmid_ds {
+  struct guest_ipc_perm shm_perm;
+  u64 shm_segsz;
+  i64 shm_atime;
+  i64 shm_dtime;
+  i64 shm_ctime;
+  i32 shm_cpid;
+  i32 shm_lpid;
+  u64 shm_nattch;
+  u64 unused[2];
+};
+_Static_assert(sizeof(struct guest_shmid_ds) == 112, "shmid_ds");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_perm) == 0, "shmid_ds.shm_perm");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_segsz) == 48, "shmid_ds.shm_segsz");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_atime) == 56, "shmid_ds.shm_atime");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_dtime) == 64, "shmid_ds.shm_dtime");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_ctime) == 72, "shmid_ds.shm_ctime");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_cpid) == 80, "shmid_ds.shm_cpid");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_lpid) == 84, "shmid_ds.shm_lpid");
+_Static_assert(offsetof(struct guest_shmid_ds, shm_nattch) == 88, "shmid_ds.shm_nattch");
+_Static_assert(offsetof(struct guest_shmid_ds, unused) == 96, "shmid_ds.unused");
+
+/* semctl(2), semid64_ds */
+struct guest_semid_ds {
+  struct guest_ipc_perm sem_perm;
+  i64 sem_otime;
+  i64 sem_ctime;
+  u64 sem_nsems;
+  u64 unused[2];
+};
+_Static_assert(sizeof(struct guest_semid_ds) == 88, "semid_ds");
+_Static_assert(offsetof(struct guest_semid_ds, sem_perm) == 0, "semid_ds.sem_perm");
+_Static_assert(offsetof(struct guest_semid_ds, sem_otime) == 48, "semid_ds.sem_otime");
+_Static_assert(offsetof(struct guest_semid_ds, sem_ctime) == 56, "semid_ds.sem_ctime");
+_Static_assert(offsetof(struct guest_semid_ds, sem_nsems) == 64, "semid_ds.sem_nsems");
+_Static_assert(offsetof(struct guest_semid_ds, unused) == 72, "semid_ds.unused");
+
+/* msgctl(2), msqid64_ds */
+struct guest_msqid_ds {
+  struct guest_ipc_perm msg_perm;
+  i64 msg_stime;
+  i64 msg_rtime;
+  i64 msg_ctime;
+  u64 msg_cbytes;
+  u64 msg_qnum;
+  u64 msg_qbytes;
+  i32 msg_lspid;
+  i32 msg_lrpid;
+  u64 unused[2];
+};
+_Static_assert(sizeof(struct guest_msqid_ds) == 120, "msqid_ds");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_perm) == 0, "msqid_ds.msg_perm");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_stime) == 48, "msqid_ds.msg_stime");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_rtime) == 56, "msqid_ds.msg_rtime");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_ctime) == 64, "msqid_ds.msg_ctime");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_cbytes) == 72, "msqid_ds.msg_cbytes");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_qnum) == 80, "msqid_ds.msg_qnum");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_qbytes) == 88, "msqid_ds.msg_qbytes");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_lspid) == 96, "msqid_ds.msg_lspid");
+_Static_assert(offsetof(struct guest_msqid_ds, msg_lrpid) == 100, "msqid_ds.msg_lrpid");
+_Static_assert(offsetof(struct guest_msqid_ds, unused) == 104, "msqid_ds.unused");
+
+/* semop(2) */
+struct guest_sembuf {
+  u16 sem_num;
+  i16 sem_op;
+  i16 sem_flg;
+};
+_Static_assert(sizeof(struct guest_sembuf) == 6, "sembuf");
+_Static_assert(offsetof(struct guest_sembuf, sem_num) == 0, "sembuf.sem_num");
+_Static_assert(offsetof(struct guest_sembuf, sem_op) == 2, "sembuf.sem_op");
+_Static_assert(offsetof(struct guest_sembuf, sem_flg) == 4, "sembuf.sem_flg");
+
 /* elf(5) */
 struct guest_elf64_ehdr {
   u8 e_ident[16];

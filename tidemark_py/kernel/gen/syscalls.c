@@ -155,6 +155,18 @@ static i64 call_getgid(UNUSED const u64 a[6]) { return sys_getgid(); }
 static i64 call_getegid(UNUSED const u64 a[6]) { return sys_getegid(); }
 static i64 call_gettid(UNUSED const u64 a[6]) { return sys_gettid(); }
 static i64 call_sysinfo(const u64 a[6]) { return sys_sysinfo(a[0]); }
+static i64 call_msgget(const u64 a[6]) { return sys_msgget((i32)a[0], (u32)a[1]); }
+static i64 call_msgctl(const u64 a[6]) { return sys_msgctl((i32)a[0], (i32)a[1], a[2]); }
+static i64 call_msgrcv(const u64 a[6]) { return sys_msgrcv((i32)a[0], a[1], a[2], (i64)a[3], (u32)a[4]); }
+static i64 call_msgsnd(const u64 a[6]) { return sys_msgsnd((i32)a[0], a[1], a[2], (u32)a[3]); }
+static i64 call_semget(const u64 a[6]) { return sys_semget((i32)a[0], (i32)a[1], (u32)a[2]); }
+static i64 call_semctl(const u64 a[6]) { return sys_semctl((i32)a[0], (i32)a[1], (i32)a[2], a[3]); }
+static i64 call_semtimedop(const u64 a[6]) { return sys_semtimedop((i32)a[0], a[1], (u32)a[2], a[3]); }
+static i64 call_semop(const u64 a[6]) { return sys_semop((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_shmget(const u64 a[6]) { return sys_shmget((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_shmctl(const u64 a[6]) { return sys_shmctl((i32)a[0], (i32)a[1], a[2]); }
+static i64 call_shmat(const u64 a[6]) { return sys_shmat((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_shmdt(const u64 a[6]) { return sys_shmdt(a[0]); }
 static i64 call_socket(const u64 a[6]) { return sys_socket((i32)a[0], (i32)a[1], (i32)a[2]); }
 static i64 call_socketpair(const u64 a[6]) { return sys_socketpair((i32)a[0], (i32)a[1], (i32)a[2], a[3]); }
 static i64 call_bind(const u64 a[6]) { return sys_bind((i32)a[0], a[1], (u32)a[2]); }
@@ -400,18 +412,18 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [183] = {"mq_timedreceive", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_PTR, SYSCALL_ARG_TIMESPEC}},
   [184] = {"mq_notify", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR}},
   [185] = {"mq_getsetattr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
-  [186] = {"msgget", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
-  [187] = {"msgctl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
-  [188] = {"msgrcv", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_LONG, SYSCALL_ARG_FLAGS}},
-  [189] = {"msgsnd", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
-  [190] = {"semget", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
-  [191] = {"semctl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_ULONG}},
-  [192] = {"semtimedop", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC}},
-  [193] = {"semop", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
-  [194] = {"shmget", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
-  [195] = {"shmctl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
-  [196] = {"shmat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
-  [197] = {"shmdt", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_PTR}},
+  [186] = {"msgget", call_msgget, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
+  [187] = {"msgctl", call_msgctl, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
+  [188] = {"msgrcv", call_msgrcv, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_LONG, SYSCALL_ARG_FLAGS}},
+  [189] = {"msgsnd", call_msgsnd, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [190] = {"semget", call_semget, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
+  [191] = {"semctl", call_semctl, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_ULONG}},
+  [192] = {"semtimedop", call_semtimedop, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC}},
+  [193] = {"semop", call_semop, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},
+  [194] = {"shmget", call_shmget, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [195] = {"shmctl", call_shmctl, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
+  [196] = {"shmat", call_shmat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
+  [197] = {"shmdt", call_shmdt, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_PTR}},
   [198] = {"socket", call_socket, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
   [199] = {"socketpair", call_socketpair, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
   [200] = {"bind", call_bind, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_SOCKADDR, SYSCALL_ARG_UINT}},

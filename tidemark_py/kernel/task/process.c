@@ -120,6 +120,7 @@ void process_drop_memory(struct process *p) {
 
 /* What both a zombie and a child that never ran give back at once: files, handlers, timers, terminal. */
 void process_release_resources(struct process *p) {
+  sysv_process_exit(p);
   posix_timers_free(p);
   struct fd_table *fds = p->fds;
   p->fds = NULL;

@@ -277,6 +277,9 @@ void process_run_timers(struct process *p); /* raise SIGALRM where due */
 /* ---- the event ring (ABI layout event_record) ---- */
 void event_post(u32 kind, i32 pid, i32 tid, i64 a, i64 b);
 
+/* ---- sys/: semaphores with SEM_UNDO, when their process ends; lock held ---- */
+void sysv_process_exit(struct process *p);
+
 /* ---- sys/: the dispatcher; called by the run loop without the lock ---- */
 /* Runs one ecall of the current thread: reads a7/a0-a5, writes a0 and pc, or arranges a restart. Returns a STATUS_*
  * (STATUS_CONTINUE mostly). */
