@@ -3,6 +3,7 @@
  * The dominator tree is walked as in Ramsey, "Beyond Relooper" (2022): a node with several ways in gets a block whose
  * end it stands behind, a loop head a loop, anything else is emitted where it is branched to. What leaves the region
  * stands behind the body, one label for each place, so that the body stays small and hot. */
+#ifdef __wasm__ /* only there is an engine that could run it */
 #include "jit.h"
 
 #define LABEL_LOOP 0x4000u
@@ -416,3 +417,4 @@ bool jit_build(struct jit_ctx *c) {
   out(c, c->body.at, c->body.length);
   return !c->out.full;
 }
+#endif

@@ -3,6 +3,7 @@
  *
  * Memory: an access, or the run of accesses off one unchanged base in a block, is checked once: bits above 4 GiB, then
  * the permission byte (of the first and the last byte's page for a run). Refused: leave, the interpreter does it. */
+#ifdef __wasm__ /* only there is an engine that could run it */
 #include "jit.h"
 
 void put_byte(struct jit_buffer *b, u32 v) {
@@ -417,3 +418,4 @@ void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struc
   for (u32 r = 1; r < 32; r++)
     if (w >> r & 1) facts_forget(facts, r, 255);
 }
+#endif

@@ -16,7 +16,7 @@
 #include "../cpu/cpu.h"
 
 #define JIT_REGIONS 4096u      /* table slots per address space */
-#define JIT_MAX_INSNS 3000u
+#define JIT_MAX_INSNS 1000u
 #define JIT_MAX_NODES 640u     /* blocks and dispatch nodes of a region */
 #define JIT_MAX_BLOCKS 420u
 #define JIT_MAX_ENTRIES 200u

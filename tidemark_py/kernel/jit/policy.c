@@ -10,8 +10,12 @@
 #ifdef __wasm__
 #define OFF 0u
 #define FORCED 2u
-#define HOT_SAMPLES 6u
-#define HOT_CALLS 3u
+/* Translating, linking and the engine's first compile cost one to two milliseconds together: what runs a
+ * third of a million instructions is worth that. */
+#define HOT_SAMPLES 80u
+#define HOT_CALLS 2000u
+#define COVERED_TIMES 8u /* hotter by that factor where code is translated already, only not entered at */
+#define COVERED_BITS (1u << 20)
 #define SLICE_SAMPLING 4096
 #define RUN_COUNT 100000u
 #define ENTRY_CHUNK 512u
@@ -38,6 +42,7 @@ struct space {
   struct entry *chunks[ENTRY_CHUNKS];
   u32 jump_count;
   struct { u32 from, to; } jumps[JUMPS]; /* indirect jumps seen */
+  u32 covered[COVERED_BITS / 32]; /* instructions in translations, by a hash of their pc */
   u16 by_pc[HASH]; /* open addressing; region numbers from 1 */
   struct region regions[JIT_REGIONS];
 };
@@ -46,7 +51,7 @@ struct space {
 
 static u32 mode, table_base, last_epoch;
 static struct jit_ctx *ctx;
-static u8 heat[4096];
+static u16 heat[4096];
 static struct { u64 instructions, regions, bytes, links, leaves, refused; } stats;
 
 static _Thread_local struct space *my_space;
@@ -115,6 +120,8 @@ static void entry_install(struct space *s, struct mm *mm, u32 pc, u32 region, u3
   __atomic_store_n(slot, (u64)s->entry_count++ << 32 | (u64)SLOT_TRANSLATED << SLOT_OP, __ATOMIC_RELEASE);
 }
 
+static u32 covered_bit(u32 pc) { return ((pc >> 1) * 2654435761u) >> 12; }
+
 static bool ctx_make(void) {
   u32 pages = (u32)(ALIGN_UP(sizeof(struct jit_ctx), (size_t)PAGE_BYTES) / PAGE_BYTES), room = BODY_ROOM / PAGE_BYTES;
   if (ctx) return true;
@@ -150,6 +157,10 @@ static bool translate(struct mm *mm, u32 pc) {
   r->insns = ctx->insn_count;
   r->state = READY, r->unseen = 0, r->version++;
   for (u32 i = 0; i < ctx->entry_count; i++) entry_install(s, mm, ctx->nodes[ctx->entries[i]].pc, id, i);
+  for (u32 i = 0; i < ctx->insn_count; i++) {
+    u32 bit = covered_bit(ctx->pcs[i]);
+    s->covered[bit / 32] |= 1u << (bit & 31);
+  }
   stats.regions++, stats.bytes += r->length;
   return true;
 }
@@ -175,8 +186,15 @@ static NOINLINE void jump_seen(struct mm *mm, u32 from, u32 to, u32 id) {
   kernel_unlock();
 }
 
+static bool is_covered(const struct mm *mm, u32 pc) {
+  const struct space *s = mm->jit;
+  u32 bit = covered_bit(pc);
+  return s && (s->covered[bit / 32] >> (bit & 31) & 1);
+}
+
 static bool heated(const struct mm *mm, u32 pc, u32 limit) {
-  u8 *h = &heat[((pc >> 1) * 2654435761u ^ (u32)(uintptr_t)mm * 40503u) >> 20];
+  if (is_covered(mm, pc)) limit *= COVERED_TIMES;
+  u16 *h = &heat[((pc >> 1) * 2654435761u ^ (u32)(uintptr_t)mm * 40503u) >> 20];
   if (++*h < limit) return false;
   *h = 0;
   return true;
@@ -332,9 +350,13 @@ static void space_free(struct mm *mm) {
   kpages_free(s, SPACE_PAGES);
   mm->jit = NULL;
 }
+static void end(struct mm *mm) {
+  memset(heat, 0, sizeof(heat)); /* or the next process finds its cold code hot */
+  space_free(mm);
+}
 
 static struct cpu_translator translator = {
-    .slice = SLICE_SAMPLING, .sample = sample, .run = run, .original = original, .invalidate = invalidate, .free = space_free};
+    .slice = SLICE_SAMPLING, .sample = sample, .run = run, .original = original, .invalidate = invalidate, .free = end};
 
 /* 0 off, 1 on, 2 translate whatever a jump reaches. Before the first guest runs. */
 void WASM_EXPORT("tk_jit_mode") tk_jit_mode(u32 m) {
