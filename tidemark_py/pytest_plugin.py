@@ -2,7 +2,7 @@
 
 Fixtures: `tidemark_page`, an isolated page with this package unpacked and installed (subprocess works in it; it is what
 pytest-pyodide calls a selenium, so run_in_pyodide tests may take it), once per module; `tidemark`, which runs Python
-there. Marker: `tidemark_layers("busybox.tdl", "https://...")`, on the module or a class: files of this machine, or URLs.
+there. Marker: `tidemark_layers("busybox.tdl", "https://...")` on the module: files of this machine, or URLs.
 Needs pytest-pyodide and its --dist-dir; without them only tests that ask for a fixture fail. Chromium only.
 """
 
@@ -99,7 +99,8 @@ def tidemark_page(request: pytest.FixtureRequest, tidemark_server: tuple[Any, Pa
     marker = request.node.get_closest_marker("tidemark_layers")
     layers = [_serve_layer(str(layer), folder) for layer in (marker.args if marker else ())]
     config = get_global_config()
-    config.set_flags("chrome", [*config.get_flags("chrome"), *(f for f in FLAGS if f not in config.get_flags("chrome"))])
+    flags = config.get_flags("chrome")
+    config.set_flags("chrome", [*flags, *(f for f in FLAGS if f not in flags)])
     with selenium_common(request, "chrome", served) as selenium:
         selenium.set_script_timeout(120)
         selenium.run_js(INSTALL % layers, pyodide_checks=False)
@@ -111,7 +112,7 @@ def _serve_layer(layer: str, folder: Path) -> str:
         return layer
     path = Path(layer)
     if not path.is_file():
-        pytest.fail(f"tidemark_layers: there is no file {path.resolve()} (make one: `python3 build.py layer SPEC -o FILE`)")
+        pytest.fail(f"tidemark_layers: no file {path.resolve()}: make one by `python3 build.py layer SPEC -o FILE`")
     if not (folder / path.name).exists():
         shutil.copy(path, folder / path.name)
     return path.name

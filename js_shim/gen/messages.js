@@ -23,6 +23,7 @@ export const MESSAGE = Object.freeze({
   STREAM_PIPE: "stream.pipe",
   STREAM_READ: "stream.read",
   STREAM_WRITE: "stream.write",
+  STREAM_CONTROL: "stream.control",
   STREAM_CLOSE: "stream.close",
   STATE_SNAPSHOT: "state.snapshot",
   EVENT_LISTEN: "event.listen",

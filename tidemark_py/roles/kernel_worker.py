@@ -310,6 +310,10 @@ class KernelWorker:
         self.streams.write(message.fd, message.data).then(done)
         return answer
 
+    def stream_control(self, message: m.StreamControl) -> m.StreamControlReply:
+        """fcntl(2)"""
+        return m.StreamControlReply(self.calls.call(Syscall.fcntl, message.fd, message.command, message.argument))
+
     def stream_close(self, message: m.StreamClose) -> m.StreamCloseReply:
         """close(2)"""
         self.streams.close(message.fd)

@@ -250,7 +250,13 @@ def _stream(value: Any) -> int:
 
 
 async def _exec(
-    loop: Any, factory: Callable[[], Any], args: list[Any], stdin: Any, stdout: Any, stderr: Any, options: dict[str, Any]
+    loop: Any,
+    factory: Callable[[], Any],
+    args: list[Any],
+    stdin: Any,
+    stdout: Any,
+    stderr: Any,
+    options: dict[str, Any],
 ) -> tuple[Any, Any]:
     for name in ("universal_newlines", "text", "encoding", "errors"):
         if options.pop(name, None):
@@ -304,7 +310,6 @@ async def _subprocess_shell(
 
 def patch() -> None:
     """Pyodide's event loop gets both methods."""
-    from pyodide.webloop import WebLoop
-
-    WebLoop.subprocess_exec = _subprocess_exec
-    WebLoop.subprocess_shell = _subprocess_shell
+    loop: Any = type(asyncio.get_event_loop())
+    loop.subprocess_exec = _subprocess_exec
+    loop.subprocess_shell = _subprocess_shell

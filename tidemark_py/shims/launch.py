@@ -1,8 +1,8 @@
 """Starting a child for subprocess, asyncio and os.posix_spawn: which descriptor it gets, and pumps for real files.
 
-A descriptor of the runtime is given to the child itself. One of this Pyodide's own files cannot be: it is pumped through
-a pipe, from where it stands to its end, or as the child writes. An inherited stdin reads as empty; inherited output
-goes to sys.stdout and sys.stderr as they are at that moment.
+A descriptor of the runtime is given to the child itself. One of this Pyodide's own files cannot be: it is pumped
+through a pipe, from where it stands to its end, or as the child writes. An inherited stdin reads as empty; inherited
+output goes to sys.stdout and sys.stderr as they are at that moment.
 """
 
 from __future__ import annotations

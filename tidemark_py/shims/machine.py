@@ -9,13 +9,16 @@ Missing: Atomics.wait in workers without JSPI.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from ..abi.gen import messages as m
 from ..channel.later import Later
 from ..errors import TidemarkError
+from ..host.blocking import can_block, run_blocking
 from ..runtime import Process, Runtime
 
 __all__ = ["Child", "Descriptor", "Machine", "machine", "use"]
@@ -78,7 +81,7 @@ class Descriptor:
 
 
 class Child:
-    """A child of this Python: its Process, and the copies to real files that must be whole before anyone sees its end."""
+    """A child of this Python: its Process, and the copies to real files, which are whole before its end is seen."""
 
     def __init__(self, process: Process, pumps: list[asyncio.Task[None]]) -> None:
         self.process = process
@@ -121,11 +124,9 @@ class Machine:
 
     def block(self, awaitable: Awaitable[Any], seconds: float | None = None) -> Any:
         """Wait for it. Raises TimeoutError after `seconds`, TidemarkError where Python cannot wait."""
-        from pyodide.ffi import can_run_sync, run_sync
-
         if isinstance(awaitable, Later) and awaitable.done:
             return awaitable.result()
-        if not can_run_sync():
+        if not can_block():
             if asyncio.iscoroutine(awaitable):
                 awaitable.close()
             raise TidemarkError(CANNOT_BLOCK)
@@ -133,18 +134,14 @@ class Machine:
             awaitable = asyncio.wait_for(_wait(awaitable), max(seconds, 0))
         elif isinstance(awaitable, Later):
             awaitable = _wait(awaitable)
-        return run_sync(awaitable)
+        return run_blocking(awaitable)
 
     def turn(self) -> bool:
         """Let everything that has happened so far become known. False where Python cannot wait."""
-        from pyodide.ffi import can_run_sync
-
-        if self.runtime.closed or not can_run_sync():
+        if self.runtime.closed or not can_block():
             return False
-        try:
+        with suppress(OSError):
             self.block(self.port.request(m.ProcessKill(1, 0)))
-        except OSError:
-            pass
         return True
 
     # ---- descriptors ----
@@ -202,11 +199,9 @@ class Machine:
     # ---- children ----
 
     def reaped(self, pid: int) -> tuple[int, int] | None:
-        """(pid, status) of an ended child (-1: any), which is forgotten; None while none has. Raises ChildProcessError."""
-        candidates = list(self.children.values()) if pid == -1 else [self.children[pid]] if pid in self.children else []
+        """(pid, status) of an ended child (-1: any), then forgotten; None while none has. Raises ChildProcessError."""
+        candidates = [child for child in self.children.values() if pid in (-1, child.pid)]
         if not candidates:
-            import errno
-
             raise ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))
         for child in candidates:
             status = child.status

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import builtins
 import errno
+import fcntl
 import io
 import os
-import signal
 import sys
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..abi.gen import messages as m
@@ -22,7 +24,6 @@ from .subprocess import environment, strings
 __all__ = ["KernelIO", "patch"]
 
 _real: dict[str, Any] = {}
-_sizes: list[tuple[int, int]] = [(24, 80)]
 
 
 def _table() -> Machine:
@@ -75,10 +76,8 @@ class KernelIO(io.RawIOBase):
                 os.close(self._number)
 
     def __del__(self) -> None:
-        try:
+        with suppress(Exception):
             self.close()
-        except Exception:
-            pass
 
 
 def _open(
@@ -90,6 +89,12 @@ def _open(
     binary = "b" in mode
     if binary and encoding is not None:
         raise ValueError("binary mode doesn't take an encoding argument")
+    if binary and buffering == 1:
+        warnings.warn(
+            "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     raw = KernelIO(file, mode, closefd)
     try:
         if buffering == 0:
@@ -213,13 +218,13 @@ def _spawn(path: Any, argv: Any, env: Any, search: bool, **options: Any) -> int:
     streams = [INHERIT, INHERIT, INHERIT]
     more: dict[int, int] = {}
     for action in options.get("file_actions") or ():
-        if action[0] == os.POSIX_SPAWN_DUP2:  # type: ignore[attr-defined]
+        if action[0] == os.POSIX_SPAWN_DUP2:
             source, target = action[1], action[2]
             if target < 3:
                 streams[target] = source if source > 2 or source in this.descriptors else streams[source]
             else:
                 more[target] = source
-        elif action[0] == os.POSIX_SPAWN_OPEN:  # type: ignore[attr-defined]
+        elif action[0] == os.POSIX_SPAWN_OPEN:
             raise OSError(errno.ENOSYS, "posix_spawn cannot open files for the child: open them first", action[2])
     name = os.fsdecode(path)
     child = this.block(
@@ -262,12 +267,27 @@ def _get_terminal_size(fd: int = 1, /) -> os.terminal_size:
         raise
 
 
+def _fcntl(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
+    this = _table()
+    number = fd if isinstance(fd, int) else fd.fileno()
+    if number in this.descriptors and cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
+        return this.block(this.port.request(m.StreamControl(this.descriptors[number].fd, cmd, int(arg)))).result
+    return _real["fcntl"](fd, cmd, arg)
+
+
+def _not_here(*_: Any) -> None:
+    """Its presence tells subprocess that user= and group= work for children."""
+    raise PermissionError(errno.EPERM, "this Python stays who it is; give user= and group= to the child")
+
+
 NEW: dict[str, Callable[..., Any]] = {
     "pipe": _pipe, "pipe2": _pipe2, "read": _read, "write": _write, "close": _close, "closerange": _closerange,
     "dup": _dup, "dup2": _dup2, "get_inheritable": _get_inheritable, "set_inheritable": _set_inheritable,
     "waitpid": _waitpid, "wait": _wait, "kill": _kill, "killpg": _killpg, "posix_spawn": _posix_spawn,
     "posix_spawnp": _posix_spawnp, "system": _system, "get_terminal_size": _get_terminal_size,
+    "geteuid": lambda: 0, "getegid": lambda: 0, "setreuid": _not_here, "setregid": _not_here,
 }  # fmt: skip
+F_SETPIPE_SZ, F_GETPIPE_SZ = 1031, 1032
 CONSTANTS = {"POSIX_SPAWN_OPEN": 0, "POSIX_SPAWN_CLOSE": 1, "POSIX_SPAWN_DUP2": 2, "POSIX_SPAWN_CLOSEFROM": 3}
 
 
@@ -275,15 +295,15 @@ def patch() -> None:
     """Once; _real keeps CPython's own."""
     for name, function in NEW.items():
         _real[name] = getattr(os, name, None)
-        function.__name__ = name
         setattr(os, name, function)
     for name, value in CONSTANTS.items():
         if not hasattr(os, name):
             setattr(os, name, value)
+    _real["fcntl"] = fcntl.fcntl
+    fcntl.fcntl = _fcntl
     _real["open"] = builtins.open
     builtins.open = io.open = _open
     os.environ.pop("PYTHONINSPECT", None)
     os.environ.pop("LD_LIBRARY_PATH", None)
     if not sys.executable or "pyodide" in sys.executable or "this.program" in sys.executable:
         sys.executable = "/usr/bin/python3"
-    assert signal.SIGKILL == 9

@@ -487,6 +487,27 @@ class StreamWrite(Request[StreamWriteReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class StreamControlReply(Message):
+    """Answer to stream.control."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("result", "int"),)
+    result: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamControl(Request[StreamControlReply]):
+    """fcntl(2) with a number: F_SETPIPE_SZ, F_GETPIPE_SZ."""
+
+    NAME: ClassVar[str] = "stream.control"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("fd", "int"), ("command", "int"), ("argument", "int"),)
+    REPLY: ClassVar[type[Message]] = StreamControlReply
+    fd: int
+    command: int
+    argument: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamCloseReply(Message):
     """Answer to stream.close."""
 
@@ -782,6 +803,7 @@ MESSAGES: dict[str, type[Message]] = {
     "stream.pipe": StreamPipe,
     "stream.read": StreamRead,
     "stream.write": StreamWrite,
+    "stream.control": StreamControl,
     "stream.close": StreamClose,
     "state.snapshot": StateSnapshot,
     "event.listen": EventListen,
@@ -829,6 +851,7 @@ class KernelWorkerHandler(Protocol):
     def stream_pipe(self, message: StreamPipe, /) -> StreamPipeReply | Awaitable[StreamPipeReply]: ...
     def stream_read(self, message: StreamRead, /) -> StreamReadReply | Awaitable[StreamReadReply]: ...
     def stream_write(self, message: StreamWrite, /) -> StreamWriteReply | Awaitable[StreamWriteReply]: ...
+    def stream_control(self, message: StreamControl, /) -> StreamControlReply | Awaitable[StreamControlReply]: ...
     def stream_close(self, message: StreamClose, /) -> StreamCloseReply | Awaitable[StreamCloseReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
