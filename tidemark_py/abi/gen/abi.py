@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "cad514d0baf14f8427a7b6d401abbe299de719abe60c07c537821edcc8e83480"
-ABI_HASH32: Final = 0xcad514d0
+ABI_HASH: Final = "b6f777aa61eed788fc343e4f92c6a7019f2a602532fd1ce7fdf931c1b30651bf"
+ABI_HASH32: Final = 0xb6f777aa
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -793,9 +793,9 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(72, "pselect6", (("nfds", "int"), ("readfds", "fdset"), ("writefds", "fdset"), ("exceptfds", "fdset"), ("timeout", "timespec"), ("sigmask", "ptr"),), "full", "", "select(2)", True, "nohand", True),
     SyscallRow(73, "ppoll", (("fds", "pollfd"), ("nfds", "uint"), ("timeout", "timespec"), ("sigmask", "sigset"), ("sigsetsize", "size"),), "full", "", "poll(2)", True, "nohand", True),
     SyscallRow(74, "signalfd4", (("fd", "fd"), ("mask", "sigset"), ("sizemask", "size"), ("flags", "flags"),), "full", "", "signalfd(2)", False, "none", True),
-    SyscallRow(75, "vmsplice", (("fd", "fd"), ("iov", "iovec"), ("nr_segs", "ulong"), ("flags", "flags"),), "none", "", "vmsplice(2)", False, "none", True),
-    SyscallRow(76, "splice", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "none", "", "splice(2)", False, "none", True),
-    SyscallRow(77, "tee", (("fd_in", "fd"), ("fd_out", "fd"), ("len", "size"), ("flags", "flags"),), "none", "", "tee(2)", False, "none", True),
+    SyscallRow(75, "vmsplice", (("fd", "fd"), ("iov", "iovec"), ("nr_segs", "ulong"), ("flags", "flags"),), "full", "", "vmsplice(2)", True, "none", True),
+    SyscallRow(76, "splice", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "full", "", "splice(2)", True, "none", True),
+    SyscallRow(77, "tee", (("fd_in", "fd"), ("fd_out", "fd"), ("len", "size"), ("flags", "flags"),), "full", "", "tee(2)", True, "none", True),
     SyscallRow(78, "readlinkat", (("dirfd", "fd"), ("path", "cstr"), ("buf", "ptr"), ("bufsiz", "int"),), "full", "", "readlinkat(2)", False, "none", True),
     SyscallRow(79, "newfstatat", (("dirfd", "fd"), ("path", "cstr"), ("buf", "stat"), ("flags", "flags"),), "full", "", "stat(2)", False, "none", True),
     SyscallRow(80, "fstat", (("fd", "fd"), ("buf", "stat"),), "full", "", "fstat(2)", False, "none", True),

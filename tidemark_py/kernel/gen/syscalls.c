@@ -61,6 +61,9 @@ static i64 call_sendfile(const u64 a[6]) { return sys_sendfile((i32)a[0], (i32)a
 static i64 call_pselect6(const u64 a[6]) { return sys_pselect6((i32)a[0], a[1], a[2], a[3], a[4], a[5]); }
 static i64 call_ppoll(const u64 a[6]) { return sys_ppoll(a[0], (u32)a[1], a[2], a[3], a[4]); }
 static i64 call_signalfd4(const u64 a[6]) { return sys_signalfd4((i32)a[0], a[1], a[2], (u32)a[3]); }
+static i64 call_vmsplice(const u64 a[6]) { return sys_vmsplice((i32)a[0], a[1], a[2], (u32)a[3]); }
+static i64 call_splice(const u64 a[6]) { return sys_splice((i32)a[0], a[1], (i32)a[2], a[3], a[4], (u32)a[5]); }
+static i64 call_tee(const u64 a[6]) { return sys_tee((i32)a[0], (i32)a[1], a[2], (u32)a[3]); }
 static i64 call_readlinkat(const u64 a[6]) { return sys_readlinkat((i32)a[0], a[1], a[2], (i32)a[3]); }
 static i64 call_newfstatat(const u64 a[6]) { return sys_newfstatat((i32)a[0], a[1], a[2], (u32)a[3]); }
 static i64 call_fstat(const u64 a[6]) { return sys_fstat((i32)a[0], a[1]); }
@@ -301,9 +304,9 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [72] = {"pselect6", call_pselect6, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NOHAND, 6, {SYSCALL_ARG_INT, SYSCALL_ARG_FDSET, SYSCALL_ARG_FDSET, SYSCALL_ARG_FDSET, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_PTR}},
   [73] = {"ppoll", call_ppoll, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NOHAND, 5, {SYSCALL_ARG_POLLFD, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_SIGSET, SYSCALL_ARG_SIZE}},
   [74] = {"signalfd4", call_signalfd4, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_SIGSET, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
-  [75] = {"vmsplice", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},
-  [76] = {"splice", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
-  [77] = {"tee", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [75] = {"vmsplice", call_vmsplice, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},
+  [76] = {"splice", call_splice, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
+  [77] = {"tee", call_tee, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [78] = {"readlinkat", call_readlinkat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_INT}},
   [79] = {"newfstatat", call_newfstatat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_STAT, SYSCALL_ARG_FLAGS}},
   [80] = {"fstat", call_fstat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_STAT}},

@@ -243,6 +243,44 @@ static struct pipe *pipe_of(const struct ofd *f) { return f->ops == &pipe_ops ||
 
 bool pipe_is(const struct ofd *f) { return pipe_of(f); }
 
+i64 pipe_data(struct ofd *f, bool nonblock) {
+  struct pipe *p = pipe_of(f);
+  while (!p->used) {
+    if (!p->writers) return 0;
+    if (nonblock) return -EAGAIN;
+    int r = wait_on(&p->read_wait, WAIT_FOREVER);
+    if (r) return r;
+  }
+  return p->used;
+}
+
+i64 pipe_room(struct ofd *f, bool nonblock) {
+  struct pipe *p = pipe_of(f);
+  for (;;) {
+    if (!p->readers) return -EPIPE;
+    if (p->limit > p->used) return p->limit - p->used;
+    if (nonblock) return -EAGAIN;
+    int r = wait_on(&p->write_wait, WAIT_FOREVER);
+    if (r) return r;
+  }
+}
+
+u32 pipe_peek(const struct ofd *f, void *to, u32 bytes) {
+  const struct pipe *p = pipe_of(f);
+  u32 n = MIN(bytes, p->used), first = MIN(n, p->size - p->head);
+  if (first) memcpy(to, p->ring + p->head, first);
+  if (n > first) memcpy((u8 *)to + first, p->ring, n - first);
+  return n;
+}
+
+void pipe_skip(struct ofd *f, u32 bytes) {
+  struct pipe *p = pipe_of(f);
+  u32 n = MIN(bytes, p->used);
+  if (!n) return;
+  p->used -= n, p->head = p->used ? (p->head + n) % p->size : 0;
+  wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+}
+
 i64 pipe_capacity(const struct ofd *f) {
   const struct pipe *p = pipe_of(f);
   return p ? (i64)p->limit : -EBADF;

@@ -8,6 +8,12 @@
 #endif
 
 bool pipe_is(const struct ofd *f);
+/* for splice: wait for bytes (how many; 0 the end) or room (how many; -EPIPE without readers), -EAGAIN with nonblock;
+ * look at bytes without taking them; take them */
+i64 pipe_data(struct ofd *f, bool nonblock);
+i64 pipe_room(struct ofd *f, bool nonblock);
+u32 pipe_peek(const struct ofd *f, void *to, u32 bytes);
+void pipe_skip(struct ofd *f, u32 bytes);
 i64 pipe_capacity(const struct ofd *f);                                /* F_GETPIPE_SZ: bytes, -EBADF when not a pipe */
 i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged);      /* F_SETPIPE_SZ: bytes set, -EPERM, -EBUSY ... */
 #endif
