@@ -1,7 +1,7 @@
 """Every guest program prints the same on the Linux host and inside the kernel: one binary from one C file each.
 
 The host run is the specification (the same source for x86-64); the native kernel build runs the riscv64 binary under
-the address and undefined-behaviour sanitizers. Chromium and Node run the same list in tests/page/test_guests_page.py.
+the address and undefined-behaviour sanitizers. tests/workload/test_guest_programs.py: the list in Chromium and Node.
 """
 
 from __future__ import annotations
@@ -75,3 +75,11 @@ def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_p
         assert "Sanitizer" not in err and "runtime error" not in err, err[-4000:]
         expected = host_prints(name, work, out.splitlines(), code)
         assert expected is None or expected == [*out.splitlines(), f"exit {code}"], err[-2000:]
+
+
+@pytest.mark.parametrize("name", ["hammer", "thread", "storm", "gates", "futex"])
+def test_no_data_race_in_the_kernel(name: str, tmp_path: Path) -> None:
+    """Eight processes or threads at once, each on its own worker, under the thread sanitizer."""
+    out, _, err = kernel_output(toolchain.native_kernel("thread"), name, tmp_path)
+    assert "ThreadSanitizer" not in err, err[:4000]
+    assert out
