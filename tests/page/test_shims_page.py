@@ -134,6 +134,46 @@ said
     assert out[5] == "inherited\n"
 
 
+def test_which_and_what_cannot_wait(page: Page) -> None:
+    out = run(page, """
+import shutil, pyodide_js
+rt = await installed()
+said = [shutil.which("cat"), shutil.which("nothing")]
+try:
+    pyodide_js.runPython("import subprocess; subprocess.run(['true'])")
+except tm.TidemarkError as e:
+    said.append(str(e))
+except Exception as e:
+    said.append(str(e).strip().splitlines()[-1].partition("TidemarkError: ")[2])
+said
+""")
+    assert out[0] in ("/bin/cat", "/usr/bin/cat") and out[1] is None
+    assert out[2].startswith("Python cannot wait for a process here: run the code by runPythonAsync")
+
+
+def test_many_children_binary_input_and_a_reader_that_stops(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+many = [subprocess.Popen(["sh", "-c", f"sleep 0.2; echo {n}"], stdout=subprocess.PIPE) for n in range(50)]
+said = [[int(p.communicate()[0]) for p in many] == list(range(50))]
+data = bytes(range(256)) * 4096
+said.append(subprocess.run(["cat"], input=data, stdout=subprocess.PIPE).stdout == data)
+p = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
+p.stdout.read(10)
+p.stdout.close()
+said.append(p.wait(timeout=10))
+p = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+p.wait()
+try:
+    p.stdin.write(bytes(1 << 20))
+    p.stdin.close()
+except BrokenPipeError:
+    said.append("broken")
+said
+""")
+    assert out == [True, True, -13, "broken"]
+
+
 def test_asyncio_subprocesses(page: Page) -> None:
     out = run(page, """
 rt = await installed()

@@ -98,6 +98,9 @@ def _streams(
 ) -> tuple[dict[int, int], list[int], int]:
     """(child's descriptors, our ends of 0, 1, 2 or -1, spawn flags)"""
     fds = {message.pass_fds[i]: message.pass_fds[i + 1] for i in range(0, len(message.pass_fds), 2)}
+    for number in [n for n, source in fds.items() if source == NULL]:
+        fds[number] = calls.openat("/dev/null", linux.O_RDWR)
+        child_ends.append(fds[number])
     flags = (Spawn.SETSID if message.session else 0) | (Spawn.SETPGID if message.group else 0)
     if message.tty:
         master, slave = calls.open_pty(message.rows, message.columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import errno
 import os
 import stat
 import sys
@@ -19,10 +20,12 @@ from typing import Any
 from ..abi.gen import messages as m
 from .machine import Child, Machine
 
-__all__ = ["INHERIT", "NEW_PIPE", "launch"]
+__all__ = ["INHERIT", "NEW_PIPE", "inherited", "kill", "launch"]
 
 INHERIT = -10
 NEW_PIPE, DEVNULL, STDOUT = -1, -3, -2  # as subprocess has them
+NULL_OF_INIT = -2
+INHERITED_MOST = 64
 CHUNK = 1 << 18
 REAL_READ, REAL_WRITE, REAL_CLOSE, REAL_DUP, REAL_FSTAT = os.read, os.write, os.close, os.dup, os.fstat
 
@@ -97,6 +100,26 @@ def _source(machine: Machine, wanted: int, number: int) -> tuple[int, int]:
     return NEW_PIPE, real
 
 
+def _passed(machine: Machine, number: int) -> int:
+    """The descriptor of init behind a number beyond 2. Raises OSError for a file of this Pyodide's own."""
+    if number in machine.descriptors:
+        return machine.descriptors[number].fd
+    if _is_null(number):
+        return NULL_OF_INIT
+    raise OSError(errno.EBADF, "only pipes of the runtime can be passed to a child beyond 0, 1 and 2")
+
+
+def inherited(machine: Machine) -> list[int]:
+    """What a child gets without close_fds: inheritable pipes, and every /dev/null that is open here."""
+    found = sorted(machine.inheritable)
+    for number in range(3, INHERITED_MOST):
+        if number not in machine.descriptors:
+            with suppress(OSError):
+                if _is_null(number):
+                    found.append(number)
+    return found
+
+
 def _same_file(a: int, b: int) -> bool:
     if a == b:
         return True
@@ -125,8 +148,9 @@ async def launch(
     stderr = given[2]
     if pumped[1] >= 0 and pumped[2] >= 0 and _same_file(pumped[1], pumped[2]):
         stderr = STDOUT
-    more = {n: machine.descriptors[n].fd for n in pass_fds if n in machine.descriptors and n > 2}
-    more.update({n: machine.descriptors[source].fd for n, source in (fd_map or {}).items()})
+    more = {
+        n: _passed(machine, source) for n, source in {**{n: n for n in pass_fds if n > 2}, **(fd_map or {})}.items()
+    }
     if cwd is None:
         cwd = os.getcwd()
         if cwd not in machine.directories:  # this Python's own directory, which guests need not have

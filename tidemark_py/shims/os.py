@@ -10,6 +10,8 @@ import errno
 import fcntl
 import io
 import os
+import shutil
+import stat
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..abi.gen import messages as m
+from ..host.blocking import can_block
 from .launch import INHERIT, kill, launch
 from .machine import Machine, machine
 from .subprocess import environment, strings
@@ -267,6 +270,27 @@ def _get_terminal_size(fd: int = 1, /) -> os.terminal_size:
         raise
 
 
+async def _find(this: Machine, names: list[str]) -> str | None:
+    for name in names:
+        with suppress(OSError):
+            mode = (await this.runtime.fs.stat(name)).st_mode
+            if stat.S_ISREG(mode) and mode & 0o111:
+                return name
+    return None
+
+
+def _which(cmd: Any, mode: int = os.F_OK | os.X_OK, path: Any = None) -> Any:
+    found = _real["which"](cmd, mode, path)
+    if found is not None or not can_block():
+        return found
+    name = os.fsdecode(cmd)
+    folders = os.fsdecode(path if path is not None else os.environ.get("PATH", os.defpath)).split(os.pathsep)
+    names = [name] if os.path.dirname(name) else [os.path.join(folder or ".", name) for folder in folders]
+    this = machine()
+    guest = this.block(_find(this, [os.path.abspath(n) for n in names])) if name else None
+    return os.fsencode(guest) if guest is not None and isinstance(cmd, bytes) else guest
+
+
 def _fcntl(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
     this = _table()
     number = fd if isinstance(fd, int) else fd.fileno()
@@ -299,6 +323,8 @@ def patch() -> None:
     for name, value in CONSTANTS.items():
         if not hasattr(os, name):
             setattr(os, name, value)
+    _real["which"] = shutil.which
+    shutil.which = _which
     _real["fcntl"] = fcntl.fcntl
     fcntl.fcntl = _fcntl
     _real["open"] = builtins.open

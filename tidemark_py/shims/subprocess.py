@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..abi.gen import messages as m
-from .launch import INHERIT, launch
+from .launch import INHERIT, inherited, launch
 from .machine import machine
 
 __all__ = ["patch", "strings"]
@@ -44,6 +44,12 @@ def environment(env: Mapping[Any, Any] | None) -> dict[str, str]:
     return result
 
 
+def _identity(number: Any) -> int:
+    if number is not None and int(number) >= 1 << 32:
+        raise OverflowError("the number of a user or group has 32 bits")
+    return 0 if number is None else int(number)
+
+
 def _execute_child(
     self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: bool, pass_fds: Any, cwd: Any, env: Any,
     startupinfo: Any, creationflags: int, shell: bool, p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int,
@@ -70,7 +76,7 @@ def _execute_child(
     this = machine()
     passed = list(pass_fds)
     if not close_fds:
-        passed += [n for n in this.inheritable if n not in passed]
+        passed += [n for n in inherited(this) if n not in passed]
     self.pid = this.block(
         launch(
             this,
@@ -82,8 +88,8 @@ def _execute_child(
             pass_fds=passed,
             session=start_new_session,
             group=process_group == 0,
-            user=0 if uid is None else int(uid),
-            group_id=0 if gid is None else int(gid),
+            user=_identity(uid),
+            group_id=_identity(gid),
             umask=0o022 if umask < 0 else umask,
         )
     ).pid
