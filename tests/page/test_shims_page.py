@@ -251,3 +251,44 @@ said
 """)
     assert out[:2] == [True, "other\n"] and out[2].startswith("RuntimeClosed") and out[3] == "the runtime was closed"
     assert out[4] == "back\n"
+
+
+WORKER = """
+import { loadPyodide } from "ORIGIN/pyodide.mjs";
+const pyodide = await loadPyodide({ indexURL: "ORIGIN/" });
+pyodide.unpackArchive(await (await fetch("ORIGIN/tidemark.whl")).arrayBuffer(), "wheel");
+self.onmessage = async (e) => {
+  try {
+    self.postMessage(await pyodide.runPythonAsync(e.data));
+  } catch (error) {
+    self.postMessage(String(error));
+  }
+};
+self.postMessage("ready");
+"""
+IN_WORKER = """
+import subprocess, tidemark_py
+rt = await tidemark_py.install(layers="ORIGIN/busybox.tdl.gz")
+done = subprocess.run(["sh", "-c", "cat | tr a-z A-Z; exit 3"], input=b"in a worker", stdout=subprocess.PIPE)
+rt.close()
+f"{done.stdout.decode()} {done.returncode}"
+"""
+
+
+def test_install_in_a_worker_kernel(page: Page) -> None:
+    assert page.run(f"""
+from pyodide.ffi import create_proxy, to_js
+origin = str(js.location.origin)
+options = to_js({{"type": "text/javascript"}}, dict_converter=js.Object.fromEntries)
+source = js.Blob.new(to_js([{WORKER!r}.replace("ORIGIN", origin)]), options)
+module = to_js({{"type": "module"}}, dict_converter=js.Object.fromEntries)
+worker = js.Worker.new(js.URL.createObjectURL(source), module)
+queue = asyncio.Queue()
+heard = create_proxy(lambda e: queue.put_nowait(str(e.data)))
+worker.onmessage = heard
+said = [await asyncio.wait_for(queue.get(), 30)]
+worker.postMessage({IN_WORKER!r}.replace("ORIGIN", origin))
+said.append(await asyncio.wait_for(queue.get(), 40))
+worker.terminate()
+said
+""", 90) == ["ready", "IN A WORKER 3"]
