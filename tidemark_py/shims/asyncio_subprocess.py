@@ -7,6 +7,7 @@ nobody reads stays in the guest's pipe.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -15,12 +16,13 @@ from typing import Any
 from ..channel.streams import StreamReader, StreamWriter
 from .launch import INHERIT, NEW_PIPE, launch
 from .machine import Child, machine
-from .subprocess import environment, strings
+from .subprocess import environment, identity, strings
 
 __all__ = ["patch"]
 
 READ_BYTES = 65536
 HIGH_WATER = 65536
+TAKEN = ("env", "pass_fds", "start_new_session", "process_group", "user", "group", "umask")
 
 
 class _ReadPipe(asyncio.ReadTransport):
@@ -266,19 +268,28 @@ async def _exec(
     if options.pop("preexec_fn", None) is not None:
         raise RuntimeError("preexec_fn cannot run: the child is not a copy of this Python")
     cwd, executable = options.pop("cwd", None), options.pop("executable", None)
+    given = {name: options.pop(name) for name in TAKEN if name in options}
+    for ignored in ("close_fds", "restore_signals", "creationflags", "startupinfo", "pipesize"):
+        options.pop(ignored, None)
+    if options:
+        raise TypeError(f"{', '.join(sorted(options))}: cannot be given to a child here")
+    if given.get("process_group") not in (None, 0):
+        raise OSError(errno.ENOSYS, "process_group: a child can only start a group of its own (0)")
+    umask = given.get("umask", -1)
     child = await launch(
         machine(),
         strings(args),
         executable="" if executable is None else os.fsdecode(executable),
         cwd=None if cwd is None else os.fsdecode(cwd),
-        env=environment(options.pop("env", None)),
+        env=environment(given.get("env")),
         streams=(_stream(stdin), _stream(stdout), _stream(stderr)),
-        pass_fds=list(options.pop("pass_fds", ())),
-        session=bool(options.pop("start_new_session", False)),
-        group=options.pop("process_group", None) == 0,
+        pass_fds=list(given.get("pass_fds", ())),
+        session=bool(given.get("start_new_session", False)),
+        group=given.get("process_group") == 0,
+        user=identity(given.get("user")),
+        group_id=identity(given.get("group")),
+        umask=0o022 if umask < 0 else umask,
     )
-    for ignored in ("close_fds", "restore_signals", "creationflags", "startupinfo"):
-        options.pop(ignored, None)
     protocol = factory()
     transport = _Transport(loop, protocol, child, args)
     transport.start()

@@ -229,6 +229,9 @@ def _spawn(path: Any, argv: Any, env: Any, search: bool, **options: Any) -> int:
                 more[target] = source
         elif action[0] == os.POSIX_SPAWN_OPEN:
             raise OSError(errno.ENOSYS, "posix_spawn cannot open files for the child: open them first", action[2])
+    refused = {n for n in ("setsigmask", "scheduler", "resetids") if options.get(n)}
+    if refused or options.get("setpgroup") not in (None, 0):
+        raise OSError(errno.ENOSYS, f"posix_spawn cannot do this here: {', '.join(sorted(refused)) or 'setpgroup'}")
     name = os.fsdecode(path)
     child = this.block(
         launch(

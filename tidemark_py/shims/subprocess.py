@@ -6,6 +6,7 @@ Follows Lib/subprocess.py. Refused by name: preexec_fn. Ignored: restore_signals
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from ..abi.gen import messages as m
 from .launch import INHERIT, inherited, launch
 from .machine import machine
 
-__all__ = ["patch", "strings"]
+__all__ = ["environment", "identity", "patch", "strings"]
 
 WRITE_BYTES = 1 << 18
 READ_BYTES = 1 << 18
@@ -44,7 +45,8 @@ def environment(env: Mapping[Any, Any] | None) -> dict[str, str]:
     return result
 
 
-def _identity(number: Any) -> int:
+def identity(number: Any) -> int:
+    """uid or gid for a child; None is root. Raises OverflowError."""
     if number is not None and int(number) >= 1 << 32:
         raise OverflowError("the number of a user or group has 32 bits")
     return 0 if number is None else int(number)
@@ -73,6 +75,8 @@ def _execute_child(
         raise RuntimeError("preexec_fn cannot run: the child is not a copy of this Python")
     if not args:
         raise ValueError("argv is empty")
+    if process_group > 0:
+        raise OSError(errno.ENOSYS, "process_group: a child can only start a group of its own (0)")
     this = machine()
     passed = list(pass_fds)
     if not close_fds:
@@ -88,8 +92,8 @@ def _execute_child(
             pass_fds=passed,
             session=start_new_session,
             group=process_group == 0,
-            user=_identity(uid),
-            group_id=_identity(gid),
+            user=identity(uid),
+            group_id=identity(gid),
             umask=0o022 if umask < 0 else umask,
         )
     ).pid
