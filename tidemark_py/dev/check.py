@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from . import abigen, guests, kernel_build
 from .toolchain import ROOT, BuildError, call, node, python, run, say, step, venv_tool
@@ -83,7 +84,7 @@ def test(*, everything: bool, arguments: list[str]) -> int:
     """
     prepare_tests()
     options = [] if everything else ["-m", "not slow"]
-    pytest = [python(), "-m", "pytest", "-q", "--durations=15", *options]
+    pytest: list[str | Path] = [python(), "-m", "pytest", "-q", "--durations=15", *options]
     code = call([*pytest, *arguments])
     if code != TESTS_FAILED:
         return code
