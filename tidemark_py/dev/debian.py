@@ -83,6 +83,7 @@ OS_RELEASE += "VERSION_CODENAME=trixie\nID=debian\n"
 
 # postinst texts that build their alternatives in shell loops: link, target
 LOOPED = {
+    "php8.4-cli": [("usr/bin/php", "php8.4")],
     "vim-tiny": [(f"usr/bin/{n}", "vim.tiny") for n in ("vi", "view", "ex", "editor", "rview")],
     "vim": [(f"usr/bin/{n}", "vim.basic") for n in ("vim", "vi", "view", "ex", "editor", "vimdiff", "rvim", "rview")],
 }
