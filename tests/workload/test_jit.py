@@ -1,0 +1,45 @@
+"""Translated code on Node: what a guest prints does not depend on whether it was interpreted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidemark_py.dev import guests, toolchain
+
+PROGRAMS = ("nested", "signal", "thread", "fork")
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("jit")
+    for name in PROGRAMS:
+        target = root / "work" / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(guests.riscv_binary(name).read_bytes())
+        target.chmod(0o755)
+    return root
+
+
+def run(layer: Path, mode: str, work: Path) -> dict[str, tuple[object, ...]]:
+    """All programs in one session: standard output and exit code of each."""
+    lines, out = work / f"{mode}.in", work / f"{mode}.out"
+    rows = [{"id": n, "argv": [f"/work/{n}"], "cwd": "/work", "timeout_s": 100} for n in PROGRAMS]
+    lines.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    command = [sys.executable, "build.py", "run", "--host", "node", "--jit", mode, "--layer", f"dir:{layer}"]
+    subprocess.run(
+        [*command, "--batch", str(lines), "--output", str(out)], cwd=toolchain.ROOT, timeout=300, check=True,
+    )
+    results = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    return {r["id"]: (r.get("stdout"), r["exit_code"]) for r in results}
+
+
+def test_translated_prints_the_same(layer: Path, tmp_path: Path) -> None:
+    expected = run(layer, "off", tmp_path)
+    assert all(code == 0 for _, code in expected.values())
+    for mode in ("on", "forced"):
+        assert run(layer, mode, tmp_path) == expected, mode
