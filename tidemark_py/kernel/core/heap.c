@@ -18,8 +18,7 @@ static u32 fail_countdown;
 void kheap_fail_after(u32 n) { fail_countdown = n; }
 static bool injected_failure(void) { return UNLIKELY(fail_countdown) && --fail_countdown == 0; }
 
-static u64 used_bytes;
-u64 kheap_used_bytes(void) { return used_bytes; }
+u64 kheap_used_bytes(void) { return counters.heap_used; }
 
 #ifdef HEAP_IS_MALLOC
 #include <malloc.h>
@@ -27,31 +26,31 @@ u64 kheap_used_bytes(void) { return used_bytes; }
 void *kmalloc(size_t bytes) {
   if (injected_failure()) return NULL;
   void *p = malloc(bytes ? bytes : 1);
-  if (p) used_bytes += malloc_usable_size(p);
+  if (p) counters.heap_used += malloc_usable_size(p);
   return p;
 }
 void kfree(void *p) {
-  if (p) used_bytes -= malloc_usable_size(p);
+  if (p) counters.heap_used -= malloc_usable_size(p);
   free(p);
 }
 void *krealloc(void *p, size_t bytes) {
   if (injected_failure()) return NULL;
-  if (p) used_bytes -= malloc_usable_size(p);
+  if (p) counters.heap_used -= malloc_usable_size(p);
   void *q = realloc(p, bytes ? bytes : 1);
-  used_bytes += malloc_usable_size(q ? q : p);
+  counters.heap_used += malloc_usable_size(q ? q : p);
   return q;
 }
 void *kpages_alloc(u32 pages) {
   if (injected_failure()) return NULL;
   void *p = aligned_alloc(PAGE_BYTES, (size_t)pages * PAGE_BYTES);
-  if (p) used_bytes += (u64)pages * PAGE_BYTES;
+  if (p) counters.heap_used += (u64)pages * PAGE_BYTES;
   return p;
 }
 void kpages_free(void *p, u32 pages) {
-  if (p) used_bytes -= (u64)pages * PAGE_BYTES;
+  if (p) counters.heap_used -= (u64)pages * PAGE_BYTES;
   free(p);
 }
-u64 kheap_total_bytes(void) { return used_bytes; }
+u64 kheap_total_bytes(void) { return counters.heap_used; }
 #else
 
 #define HEAP_MAX_PAGES (1u << 20) /* 4 GiB */
@@ -164,13 +163,13 @@ static void *run_alloc(u32 pages) {
   run_take_out(page);
   run_tag(page, pages, 0);
   if (have > pages) run_insert(page + pages, have - pages);
-  used_bytes += (u64)pages * PAGE_BYTES;
+  counters.heap_used += (u64)pages * PAGE_BYTES;
   return page_address(page);
 }
 static void run_free(void *p, u32 pages) {
   u32 page = page_index(p);
   kassert(page < heap_pages && run_pages[page] == pages);
-  used_bytes -= (u64)pages * PAGE_BYTES;
+  counters.heap_used -= (u64)pages * PAGE_BYTES;
   run_release(page, pages);
 }
 
