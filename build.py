@@ -74,7 +74,6 @@ def abi(_: argparse.Namespace) -> int:
 def kernel_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--native", action="store_true", help="the kernel as a Linux program instead of kernel.wasm")
     p.add_argument("--sanitize", choices=("none", "address", "thread"), default="none", help="with --native")
-    p.add_argument("--allow-missing", action="store_true", help="link although handlers are missing (development)")
 
 
 @task(kernel_arguments)
@@ -84,9 +83,9 @@ def kernel(a: argparse.Namespace) -> int:
 
     prepare()
     if a.native:
-        print(kernel_build.build_native(a.sanitize, allow_missing=a.allow_missing))
+        print(kernel_build.build_native(a.sanitize))
     else:
-        print(kernel_build.build_wasm(allow_missing=a.allow_missing))
+        print(kernel_build.build_wasm())
     return 0
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from . import abigen, tools_setup
+from . import tools_setup
 from .toolchain import (
     ASSETS,
     BUILD,
@@ -169,19 +169,9 @@ def kernel_sources() -> list[Path]:
     return sorted(KERNEL.rglob("*.c"))
 
 
-def missing_handlers() -> Path:
-    """A C file of weak handlers that answer ENOSYS: lets a kernel link while handlers are still being written."""
-    table = abigen.load(KERNEL.parent / "abi")
-    text = '#include "../tidemark_py/kernel/gen/syscalls.h"\n'
-    for row in (r for r in table.syscalls if r["level"] != "none"):
-        kinds = [abigen.ARG_C.get(a["type"], "uaddr_t") for a in row["args"]]
-        parameters = ", ".join(f"UNUSED {kind} a{i}" for i, kind in enumerate(kinds)) or "void"
-        text += f"__attribute__((weak)) i64 sys_{row['name']}({parameters}) {{ return -ENOSYS; }}\n"
-    path = BUILD / "missing_handlers.c"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return path
+def native_sources() -> list[Path]:
+    """The kernel and the host in C that makes a Linux program of it."""
+    return [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
 
 
 def wasm_compiler(strict: bool = False) -> Compiler:
@@ -205,21 +195,21 @@ def native_compiler(sanitize: str, strict: bool = False) -> Compiler:
     )
 
 
-def build_wasm(*, allow_missing: bool = False) -> Path:
+def build_wasm() -> Path:
     """build/kernel.wasm and its copy in the package's assets."""
     with exclusive("kernel-wasm"):
         compiler = wasm_compiler()
-        objs = objects(compiler, [*kernel_sources(), *([missing_handlers()] if allow_missing else [])])
+        objs = objects(compiler, kernel_sources())
         out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
         guest = KERNEL / "mm" / "guest.wat"
-        link = (*WASM_LINK, *(("-Wl,--import-symbols",) if allow_missing else ()))
         merge = [*binaryen("wasm-merge"), *FEATURES, "-g", str(raw), "kern", str(guest), "guest", "-o", str(merged)]
         optimise = [*binaryen("wasm-opt"), *FEATURES, *WASM_OPT, str(merged), "-o", str(out)]
-        digest = hashlib.sha256(repr((link, merge, optimise, [o.name for o in objs])).encode() + guest.read_bytes())
+        recipe = repr((WASM_LINK, merge, optimise, [o.name for o in objs]))
+        digest = hashlib.sha256(recipe.encode() + guest.read_bytes())
         stamp = BUILD / "kernel.wasm.stamp"
         if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
             with step("linking and optimising kernel.wasm"):
-                compiler.link(objs, raw, link)
+                compiler.link(objs, raw, WASM_LINK)
                 run(merge, "wasm-merge")
                 run(optimise, "wasm-opt")
             say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
@@ -231,31 +221,26 @@ def build_wasm(*, allow_missing: bool = False) -> Path:
         return out
 
 
-def build_native(sanitize: str = "none", *, allow_missing: bool = False) -> Path:
+def build_native(sanitize: str = "none") -> Path:
     """build/native/tidemark-native[-asan|-tsan]: the kernel as a Linux program."""
     with exclusive(f"kernel-native{SUFFIX[sanitize]}"):
         compiler = native_compiler(sanitize)
-        sources = [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
-        sources += [missing_handlers()] if allow_missing else []
-        objs = objects(compiler, sources)
+        objs = objects(compiler, native_sources())
         out = BUILD / "native" / f"tidemark-native{SUFFIX[sanitize]}"
         stamp = out.with_suffix(".stamp")
-        text = repr((compiler.flags, allow_missing, [o.name for o in objs]))
+        text = repr((compiler.flags, [o.name for o in objs]))
         if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == text):
-            unresolved = allow_missing and sanitize == "address"
-            flags = ("-Wl,--unresolved-symbols=ignore-all",) if unresolved else ()
             with step(f"linking {out.name}"):
-                compiler.link(objs, out, ("-pthread", "-lm", *flags))
+                compiler.link(objs, out, ("-pthread", "-lm"))
             stamp.write_text(text, encoding="utf-8")
         return out
 
 
 def compile_strictly() -> None:
     """Every C file for both builds, clang and gcc, with warnings as errors. Raises BuildError."""
-    native = [*kernel_sources(), *sorted((ROOT / "tests" / "kernel").glob("native_*.c"))]
     for compiler, sources in (
         (wasm_compiler(strict=True), kernel_sources()),
-        (native_compiler("address", True), native),
+        (native_compiler("address", True), native_sources()),
     ):
         with exclusive(compiler.name):
             objects(compiler, sources)

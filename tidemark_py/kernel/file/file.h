@@ -160,6 +160,8 @@ void ofd_put(struct ofd *f);
 /* anonymous descriptions (pipes, eventfd ...): takes over the inode reference */
 struct ofd *ofd_new(struct inode *inode, const struct ofd_ops *ops, u32 flags, void *priv);
 struct inode *inode_anonymous(u32 mode); /* on a hidden "anon" superblock */
+/* ofd_ops.seek of what has a position and no end: directories, procfs */
+i64 ofd_seek_position(struct ofd *f, i64 offset, int whence);
 i64 ofd_read(struct ofd *f, struct iobuf *io);                 /* at f->pos, access mode checked */
 i64 ofd_write(struct ofd *f, struct iobuf *io);
 i64 ofd_pread(struct ofd *f, struct iobuf *io, u64 pos);

@@ -38,7 +38,7 @@ void ofd_put(struct ofd *f) {
 
 /* ---- what directories and O_PATH descriptions can do ---- */
 static i64 directory_read(UNUSED struct ofd *f, UNUSED struct iobuf *io, UNUSED u64 *pos) { return -EISDIR; }
-static i64 directory_seek(struct ofd *f, i64 offset, int whence) {
+i64 ofd_seek_position(struct ofd *f, i64 offset, int whence) {
   if (whence == SEEK_CUR)
     offset += (i64)f->pos;
   else if (whence != SEEK_SET)
@@ -48,7 +48,7 @@ static i64 directory_seek(struct ofd *f, i64 offset, int whence) {
   return offset;
 }
 static int directory_fsync(UNUSED struct ofd *f) { return 0; }
-const struct ofd_ops directory_ops = {.read = directory_read, .seek = directory_seek, .fsync = directory_fsync};
+const struct ofd_ops directory_ops = {.read = directory_read, .seek = ofd_seek_position, .fsync = directory_fsync};
 
 static i64 path_only_io(UNUSED struct ofd *f, UNUSED struct iobuf *io, UNUSED u64 *pos) { return -EBADF; }
 static i64 path_only_seek(UNUSED struct ofd *f, UNUSED i64 offset, UNUSED int whence) { return -EBADF; }

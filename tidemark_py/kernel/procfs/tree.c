@@ -259,16 +259,6 @@ static i64 proc_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   return bytes <= 0 ? bytes : n->file->write(n, data, (u32)bytes);
 }
 
-static i64 proc_seek(struct ofd *f, i64 offset, int whence) {
-  if (whence == SEEK_CUR)
-    offset += (i64)f->pos;
-  else if (whence != SEEK_SET)
-    return -EINVAL;
-  if (offset < 0) return -EINVAL;
-  f->pos = (u64)offset;
-  return offset;
-}
-
 static void proc_release(struct ofd *f) {
   if (!f->priv) return;
   text_free(f->priv);
@@ -276,7 +266,7 @@ static void proc_release(struct ofd *f) {
 }
 
 static const struct ofd_ops proc_ofd_ops = {
-    .read = proc_read, .write = proc_write, .seek = proc_seek, .release = proc_release};
+    .read = proc_read, .write = proc_write, .seek = ofd_seek_position, .release = proc_release};
 
 static struct superblock *tree_superblock(const char *type, u32 magic, const struct proc_tree *tree) {
   struct superblock *sb = superblock_new(type, magic);
