@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.workload.conftest import SHELLS
+from tests.workload.conftest import HOSTS, SHELLS
+from tidemark_py.dev import layer_build, pyodide_files
 from tidemark_py.dev.session import Command, Ended, Session
 
 FORKS = 500
@@ -108,6 +109,34 @@ def test_nothing_forked_is_nothing_changed(session: Session, shell: str) -> None
     out, ended = run(session, shell, "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; echo $i; : > /tmp/f; exit 3")
     assert (out, ended.exit_code) == ("1000\n", 3)
     assert counters(session)["processes"] == before["processes"]
+
+
+NODE_SPEC = "deb:nodejs,dash,coreutils"
+NODE_GATES = """
+const { spawnSync, spawn, execFileSync } = require('child_process'), fs = require('fs');
+const [child, parent] = execFileSync('sh', ['-c', 'echo $$ $PPID']).toString().split(' ').map(Number);
+console.log('ids', parent === process.pid, child !== process.pid);
+let lost = 0;
+for (let i = 0; i < 50; i++) if (spawnSync('sh', ['-c', `exit ${i}`]).status !== i) lost++;
+console.log('lost', lost);
+const out = execFileSync('sh', ['-c', 'cd /tmp; printf hi | cat; echo x > /tmp/a; cat /tmp/a']);
+console.log(out.toString() + process.cwd());
+const killed = spawn('sh', ['-c', 'kill -9 $$']);
+killed.on('exit', (code, signal) => console.log(code, signal, fs.readFileSync('/tmp/a', 'utf8')));
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", HOSTS)
+def test_gates_on_guest_node(host: str) -> None:
+    """Gates 1 to 5 from a program with threads of its own: Debian's node and its child_process."""
+    pyodide_files.snapshot()
+    got = bytearray()
+    with Session([layer_build.layer_file(NODE_SPEC)], host) as s:
+        command = Command(["node", "-e", NODE_GATES], timeout_s=240)
+        ended = s.run(command, lambda _, data: got.extend(data))
+    assert got.decode() == "ids true true\nlost 0\nhix\n/\nnull SIGKILL x\n\n"
+    assert ended.exit_code == 0
 
 
 def test_a_loop_is_killed_at_its_time_limit(session: Session) -> None:
