@@ -249,6 +249,21 @@ class RuntimeFS:
         """Replaces `target`."""
         await self._port.request(m.FsRename(root, source, target))
 
+    async def mount(
+        self, target: str, source: str | None = None, *, type: str = "bind", read_only: bool = False,
+        options: str = "", root: int = 0,
+    ) -> None:
+        """Show directory or file `source` at `target` too, or with type="tmpfs" a new file system (options: size=64m).
+
+        Through a read-only mount every change is OSError(EROFS), whoever tries; source None makes `target` itself
+        read-only where it stands.
+        """
+        await self._port.request(m.FsMount(root, source or target, target, type, read_only, options))
+
+    async def unmount(self, path: str, *, lazy: bool = False, root: int = 0) -> None:
+        """Undo mount(). Raises OSError(EBUSY) while a process uses it, unless lazy."""
+        await self._port.request(m.FsUnmount(root, path, lazy))
+
     async def apply_layer(self, layer: Any, *, root: int = 0) -> int:
         """Add a layers.Layer: all or nothing, every body's hash checked. Number of entries. Raises LayerError."""
         blob = layer.blob

@@ -11,6 +11,8 @@ export const MESSAGE = Object.freeze({
   FS_READDIR: "fs.readdir",
   FS_REMOVE: "fs.remove",
   FS_RENAME: "fs.rename",
+  FS_MOUNT: "fs.mount",
+  FS_UNMOUNT: "fs.unmount",
   FS_APPLY_LAYER: "fs.apply_layer",
   FS_SNAPSHOT: "fs.snapshot",
   ROOT_NEW: "root.new",

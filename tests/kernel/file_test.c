@@ -269,7 +269,7 @@ static void test_cwd_and_mounts(void) {
   CHECK(!strcmp(w->path, "/tmp"));
   IS(w->inode->mode, S_IFDIR | 01777);
   IS(path_walk(fs, cred, NULL, NULL, "/dev/shm", 0, w), 0);
-  IS(fs_unmount((inode_get(w->inode), w->inode), false), -EBUSY);
+  IS(fs_unmount(w->mount, false), -EBUSY);
   walk_free(w);
   struct superblock *sb = memfs_new("tmpfs", 10);
   IS(file_mkdir(fs, cred, PATH("/mnt"), 0755), 0);
@@ -277,9 +277,13 @@ static void test_cwd_and_mounts(void) {
   IS(fs_mount(fs->root, "/mnt", sb), 0);
   IS(open_close("/mnt/under", O_RDONLY), -ENOENT);
   put_file("/mnt/over", "o");
-  IS(fs_unmount((inode_get(sb->root), sb->root), false), 0);
+  IS(fs_unmount(sb, false), 0);
   CHECK(file_is("/mnt/under", "u"));
-  IS(fs_bind(fs->root, inode_at("/tmp", 0), "/tmp", inode_at("/mnt", 0)), 0);
+  struct walk *on = walk_new(), *of = walk_new();
+  IS(path_walk(fs, cred, NULL, NULL, "/tmp", 0, on), 0);
+  IS(path_walk(fs, cred, NULL, NULL, "/mnt", 0, of), 0);
+  IS(fs_bind(on, of, false), 0);
+  walk_free(on), walk_free(of);
   CHECK(file_is("/tmp/under", "u"));
   struct ofd *f = must_open("/dev/full", O_RDWR, 0);
   IS(write_text(f, "x"), -ENOSPC);

@@ -75,7 +75,10 @@ static const struct credentials *cred = &root_cred;
 
 #define PATH(p) (&(struct path_at){.path = (p)})
 static struct ofd *opened;
-static int try_open(const char *path, u32 flags, u32 mode) { return file_open(fs, cred, NULL, NULL, path, flags, mode, &opened); }
+static int try_open(const char *path, u32 flags, u32 mode) {
+  struct path_at at = {.path = path};
+  return file_open(fs, cred, &at, flags, mode, &opened);
+}
 static struct ofd *must_open(const char *path, u32 flags, u32 mode) {
   int r = try_open(path, flags, mode);
   if (r) printf("%s: open %s: %d\n", block, path, r), failures++, exit(1);

@@ -121,6 +121,40 @@ def test_roots_are_fresh_copies(page: Page) -> None:
     """) == ["0\n", "1\n", "2\n", False, True]
 
 
+def test_a_read_only_mount_refuses_guests_and_the_api(page: Page) -> None:
+    assert page.run("""
+        import errno
+        rt = await shared_runtime()
+        root = await rt.root_new(0)
+        await rt.fs.write_files({"/data/file": "kept", "/data/sub/x": "x"}, root=root)
+        await rt.fs.mount("/data", read_only=True, root=root)
+        await rt.fs.mkdir("/seen", root=root)
+        await rt.fs.mount("/seen", "/data/sub", root=root)
+        said = []
+        for change in (rt.fs.write_file("/data/file", b"", root=root), rt.fs.mkdir("/data/d", root=root),
+                       rt.fs.remove("/data/file", root=root), rt.fs.rename("/data/file", "/data/g", root=root),
+                       rt.fs.symlink("x", "/data/l", root=root)):
+            try:
+                await change
+                said.append("done")
+            except OSError as e:
+                said.append(errno.errorcode[e.errno])
+        script = "cat /data/file; echo x > /data/file || echo no; echo y > /seen/x && cat /data/sub/x"
+        p = await rt.run(["sh", "-c", script], root=root)
+        said.append(p.stdout.decode())
+        await rt.fs.unmount("/seen", root=root)
+        await rt.fs.unmount("/data", root=root)
+        await rt.fs.write_file("/data/file", "now", root=root)
+        said.append((await rt.fs.read_file("/data/file", root=root)).decode())
+        try:
+            await rt.fs.unmount("/data", root=root)
+        except OSError as e:
+            said.append(errno.errorcode[e.errno])
+        await rt.root_drop(root)
+        said
+    """) == ["EROFS"] * 5 + ["keptno\ny\n", "now", "EINVAL"]
+
+
 def test_a_corrupted_layer_is_refused_whole_and_names_the_file(page: Page) -> None:
     said, left = page.run("""
         rt = await shared_runtime()

@@ -97,8 +97,15 @@ def session(o: Options) -> Iterator[Session]:
             files.append(Path(work) / f"{i}.tdl")
             files[-1].write_bytes(b"".join(mount.layer.dump()))
         log: Callable[[str], None] = say if o.verbose else (lambda _: None)
-        with Session(files, o.host, log, options={"jit": o.jit}) as s:
+        with Session(files, o.host, log, options={"jit": o.jit}, mounts=_guest_mounts(o.mounts)) as s:
             yield s
+
+
+def _guest_mounts(mounts: list[Mount]) -> list[tuple[str, bool]]:
+    """What has to be a mount in the guest: the read-only ones, and the writable ones inside of them."""
+    ordered = sorted(mounts, key=lambda mount: mount.guest)
+    outer = tuple(mount.guest + "/" for mount in ordered if mount.read_only)
+    return [(mount.guest, mount.read_only) for mount in ordered if mount.read_only or mount.guest.startswith(outer)]
 
 
 # ---- one command ----

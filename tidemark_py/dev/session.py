@@ -98,8 +98,11 @@ class Session:
         host: str = "chromium",
         log: Callable[[str], None] = lambda _: None,
         options: dict[str, Any] | None = None,
+        mounts: list[tuple[str, bool]] | None = None,
     ) -> None:
+        """mounts: guest directories and whether they are read-only, parents first."""
         self.layers = layers
+        self.mounts = mounts or []
         self.host = host
         self.log = log
         self.options = options or {}
@@ -222,6 +225,7 @@ class Session:
             "t": "setup",
             "layers": [f"/layer/{i}.tdl" for i in range(len(self.layers))],
             "options": self.options,
+            "mounts": self.mounts,
             "window": WINDOW_BYTES,
         }
         socket.send(json.dumps(setup))

@@ -172,6 +172,18 @@ class KernelWorker:
         self.calls.rename(message.source, message.target)
         return m.FsRenameReply()
 
+    def fs_mount(self, message: m.FsMount) -> m.FsMountReply:
+        """mount(2)"""
+        self.calls.use_root(message.root)
+        self.calls.mount(message.source, message.target, message.type, message.read_only, message.options)
+        return m.FsMountReply()
+
+    def fs_unmount(self, message: m.FsUnmount) -> m.FsUnmountReply:
+        """umount2(2)"""
+        self.calls.use_root(message.root)
+        self.calls.unmount(message.path, message.lazy)
+        return m.FsUnmountReply()
+
     def fs_snapshot(self, message: m.FsSnapshot) -> m.FsSnapshotReply:
         """A pax archive."""
         from ..state.tree import read_tree

@@ -260,6 +260,28 @@ class KernelCalls:
         finally:
             self.close(fd)
 
+    # ---- mounts ----
+
+    def mount(self, source: str, target: str, kind: str, read_only: bool, options: str) -> None:
+        """A bind mount ("bind") of `source`, or a new file system of type `kind`, at `target`."""
+        flags = linux.MS_RDONLY if read_only else 0
+        if kind != "bind":
+            for text, at in ((kind, PATH_B), (options, DATA)):
+                self._path(text, at)
+            self.call(Syscall.mount, PATH_B, self._path(target), PATH_B, flags, DATA, path=target)
+            return
+        self.call(Syscall.mount, self._path(source, PATH_B), self._path(target), 0, linux.MS_BIND, 0, path=target)
+        try:  # mount(2): a new bind mount takes over the flags of what it shows
+            remount = linux.MS_BIND | linux.MS_REMOUNT | flags
+            self.call(Syscall.mount, 0, self._path(target), 0, remount, 0, path=target)
+        except OSError:
+            self.unmount(target)
+            raise
+
+    def unmount(self, path: str, lazy: bool = False) -> None:
+        """Raises OSError(EBUSY) while it is used, unless lazy."""
+        self.call(Syscall.umount2, self._path(path), linux.MNT_DETACH if lazy else 0, path=path)
+
     # ---- trees ----
 
     def make_parents(self, path: str, mode: int = 0o755) -> None:

@@ -758,7 +758,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(36, "symlinkat", (("target", "cstr"), ("newdirfd", "fd"), ("linkpath", "cstr"),), "full", "", "symlinkat(2)", False, "none", True),
     SyscallRow(37, "linkat", (("olddirfd", "fd"), ("oldpath", "cstr"), ("newdirfd", "fd"), ("newpath", "cstr"), ("flags", "flags"),), "full", "", "linkat(2)", False, "none", True),
     SyscallRow(39, "umount2", (("target", "cstr"), ("flags", "flags"),), "partial", "what mount can mount", "umount(2)", False, "none", True),
-    SyscallRow(40, "mount", (("source", "cstr"), ("target", "cstr"), ("fstype", "cstr"), ("flags", "ulong"), ("data", "ptr"),), "partial", "tmpfs, devtmpfs, proc, sysfs and bind mounts only", "mount(2)", False, "none", True),
+    SyscallRow(40, "mount", (("source", "cstr"), ("target", "cstr"), ("fstype", "cstr"), ("flags", "ulong"), ("data", "ptr"),), "partial", "tmpfs, devtmpfs, proc, sysfs and bind mounts only; one namespace, no MS_MOVE, no propagation", "mount(2)", False, "none", True),
     SyscallRow(41, "pivot_root", (("new_root", "cstr"), ("put_old", "cstr"),), "none", "", "pivot_root(2)", False, "none", True),
     SyscallRow(42, "nfsservctl", (("cmd", "int"), ("arg", "ptr"), ("res", "ptr"),), "none", "", "nfsservctl(2)", False, "none", True),
     SyscallRow(43, "statfs", (("path", "cstr"), ("buf", "statfs"),), "full", "", "statfs(2)", False, "none", True),

@@ -239,6 +239,49 @@ class FsRename(Request[FsRenameReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FsMountReply(Message):
+    """Answer to fs.mount."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FsMount(Request[FsMountReply]):
+    """mount(2) by init: a bind mount of source, or a file system of a type."""
+
+    NAME: ClassVar[str] = "fs.mount"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("source", "str"), ("target", "str"), ("type", "str"), ("read_only", "bool"), ("options", "str"),)
+    REPLY: ClassVar[type[Message]] = FsMountReply
+    root: int
+    source: str
+    target: str
+    type: str
+    read_only: bool
+    options: str
+
+
+@dataclass(frozen=True, slots=True)
+class FsUnmountReply(Message):
+    """Answer to fs.unmount."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FsUnmount(Request[FsUnmountReply]):
+    """umount2(2)"""
+
+    NAME: ClassVar[str] = "fs.unmount"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("path", "str"), ("lazy", "bool"),)
+    REPLY: ClassVar[type[Message]] = FsUnmountReply
+    root: int
+    path: str
+    lazy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FsApplyLayerReply(Message):
     """Answer to fs.apply_layer."""
 
@@ -791,6 +834,8 @@ MESSAGES: dict[str, type[Message]] = {
     "fs.readdir": FsReaddir,
     "fs.remove": FsRemove,
     "fs.rename": FsRename,
+    "fs.mount": FsMount,
+    "fs.unmount": FsUnmount,
     "fs.apply_layer": FsApplyLayer,
     "fs.snapshot": FsSnapshot,
     "root.new": RootNew,
@@ -840,6 +885,8 @@ class KernelWorkerHandler(Protocol):
     def fs_readdir(self, message: FsReaddir, /) -> FsReaddirReply | Awaitable[FsReaddirReply]: ...
     def fs_remove(self, message: FsRemove, /) -> FsRemoveReply | Awaitable[FsRemoveReply]: ...
     def fs_rename(self, message: FsRename, /) -> FsRenameReply | Awaitable[FsRenameReply]: ...
+    def fs_mount(self, message: FsMount, /) -> FsMountReply | Awaitable[FsMountReply]: ...
+    def fs_unmount(self, message: FsUnmount, /) -> FsUnmountReply | Awaitable[FsUnmountReply]: ...
     def fs_apply_layer(self, message: FsApplyLayer, /) -> FsApplyLayerReply | Awaitable[FsApplyLayerReply]: ...
     def fs_snapshot(self, message: FsSnapshot, /) -> FsSnapshotReply | Awaitable[FsSnapshotReply]: ...
     def root_new(self, message: RootNew, /) -> RootNewReply | Awaitable[RootNewReply]: ...

@@ -148,6 +148,7 @@ class Agent:
         self.command: Command | None = None
         self.window = 0
         self.scratch_root = 0
+        self.mounts: list[list[Any]] = []
         self.tasks: set[asyncio.Future[Any]] = set()
 
     def spawn(self, coroutine: Any) -> None:
@@ -196,6 +197,7 @@ class Agent:
         try:
             began = time.perf_counter()
             self.window = m["window"]
+            self.mounts = m.get("mounts", [])
             options = dict(m["options"])
             self.runtime = await tm.Runtime.create(index_url=host.indexURL, snapshot=host.snapshot, **options)
             created = time.perf_counter()
@@ -218,6 +220,8 @@ class Agent:
             if old:
                 await self.drop(old)
             self.scratch_root = await self.runtime.root_new(0)
+            for path, read_only in self.mounts:
+                await self.runtime.fs.mount(path, read_only=read_only, root=self.scratch_root)
         return self.scratch_root
 
     async def drop(self, root: int) -> None:

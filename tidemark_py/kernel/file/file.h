@@ -58,9 +58,10 @@ struct inode_ops {
   /* "." and ".." are the caller's; positions are the file system's own, the first call comes with 0 */
   int (*readdir)(struct inode *dir, u64 pos, readdir_fn fn, void *arg);
   int (*tmpfile)(struct inode *dir, u32 mode, u32 uid, u32 gid, struct inode **out); /* O_TMPFILE: nlink 0 */
-  /* symbolic links: target bytes into buf (no NUL), returns length. procfs magic links fill *jump instead (own reference). */
+  /* symbolic links: target bytes into buf (no NUL), returns length. procfs magic links fill *jump instead (own reference)
+   * and the mount it was reached through. */
   i64 (*readlink)(struct inode *ino, char *buf, u32 bytes);
-  int (*follow)(struct inode *ino, struct inode **jump);
+  int (*follow)(struct inode *ino, struct inode **jump, struct superblock **mount);
   /* regular files: a pointer to the page's bytes for mmap and the page cache. write: make it private to this inode
    * (copy-on-write from a layer) and allocate holes. NULL *page with 0: a hole. -EIO/-ENOSPC/-ENOMEM. */
   int (*page)(struct inode *ino, u64 index, bool write, u8 **page);
@@ -86,7 +87,7 @@ struct inode {
   u64 blocks_512; /* st_blocks */
   struct timespec64 atime, mtime, ctime, btime;
   struct wait_queue wait;     /* fifo opens, locks */
-  struct inode *mounted;      /* root of a file system mounted on this directory, or NULL */
+  u32 mounted;                /* how many mounts stand on it; which one is seen depends on the way here (mount.c) */
   void *locks;                /* record locks (file/lock.c) */
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
@@ -94,12 +95,16 @@ struct inode {
   bool linkable;              /* O_TMPFILE without O_EXCL: may get its first name by linkat(2) */
 };
 
+/* A file system and, at once, its mount. A bind mount is a superblock without files of its own (covered): only what is
+ * said about mounts counts there. */
 struct superblock {
   const char *type; /* "tmpfs", "proc", "devtmpfs", "devpts" */
   u64 dev;          /* st_dev */
   u32 magic;        /* statfs f_type */
   struct inode *root;
   struct inode *mountpoint; /* NULL for the root file system */
+  struct superblock *parent; /* the mount that mountpoint was reached through */
+  struct superblock *copy;   /* during a recursive bind: of this one */
   char mount_path[64];      /* for /proc/mounts */
   u64 next_ino;
   u64 blocks_used, blocks_limit, inodes_used, inodes_limit; /* 4 KiB blocks */
@@ -110,6 +115,8 @@ struct superblock {
   struct superblock *root_sb;          /* NULL until mounted */
   u32 live_inodes;                     /* made by inode_init and not freed yet */
   u32 mount_id;
+  u32 mount_flags;                     /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC of this mount alone */
+  u32 holds, writers;                  /* of this mount: contexts and descriptions; those of them open for writing */
   bool dying, read_only;
   bool covered;                        /* a bind mount: root belongs to `bound`, this superblock only names the mount */
 };
@@ -140,6 +147,7 @@ struct ofd_ops {
 struct ofd {
   const struct ofd_ops *ops;
   struct inode *inode;
+  struct superblock *mount; /* opened through it, held; NULL for what has no path */
   u32 refs;
   u32 flags;     /* O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH ... */
   u64 pos;
@@ -212,6 +220,7 @@ bool fd_has_room(const struct fd_table *t, u32 limit); /* would fd_install find 
 struct fs_context { /* shared by threads (CLONE_FS) */
   u32 refs;
   struct inode *root, *cwd;
+  struct superblock *root_mount, *cwd_mount; /* held */
   char *cwd_path; /* absolute, as the process sees it */
   u32 umask;
 };
@@ -223,6 +232,7 @@ void fs_context_put(struct fs_context *fs);
 struct walk { /* result of path_walk */
   struct inode *dir;    /* parent, referenced (NULL for "/", ".", ".." and after a magic link) */
   struct inode *inode;  /* the thing, referenced, or NULL when only the last component is missing */
+  struct superblock *mount, *dir_mount; /* of inode and dir: borrowed */
   char *last;           /* last component in `path`, or "", ".", ".." */
   u32 last_bytes;
   bool trailing_slash;
@@ -242,6 +252,12 @@ struct walk { /* result of path_walk */
  * (ELOOP); NAME_MAX 255, PATH_MAX 4096. Search permission is checked with cred. `w` is large: kmalloc it or use walk_new. */
 int path_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
               const char *path, u32 flags, struct walk *w);
+struct path_at { /* a path and where it starts; at_mount NULL: `at` is on its own file system's mount */
+  struct inode *at;
+  struct superblock *at_mount;
+  const char *at_path, *path;
+};
+int path_walk_at(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, struct walk *w);
 void walk_free(struct walk *w); /* drops references; NULL is fine */
 struct walk *walk_new(void);
 /* pool of path buffers (PATH_BYTES each): walks are short, so a few are kept */
@@ -250,18 +266,15 @@ char *path_buffer(void); /* NULL: no memory */
 void path_buffer_free(char *p);
 int inode_permission(const struct inode *ino, const struct credentials *cred, u32 mask); /* 4 r, 2 w, 1 x: 0 or -EACCES */
 /* open(2) whole: O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE; new description in *out */
-int file_open(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
-              const char *path, u32 flags, u32 mode, struct ofd **out);
+int file_open(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
+              struct ofd **out);
 /* the same with WALK_* besides: openat2(2) */
-int file_open_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
-                   const char *path, u32 flags, u32 mode, u32 walk_flags, struct ofd **out);
+int file_open_walk(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
+                   u32 walk_flags, struct ofd **out);
 int file_open_inode(struct inode *ino, const char *path, u32 flags, struct ofd **out);
+void ofd_set_mount(struct ofd *f, struct superblock *mount); /* right after the description was made */
 /* The path calls (file/name.c): mkdirat, mknodat, unlinkat, symlinkat, linkat, renameat2 with all their checks.
  * `at` as for path_walk. */
-struct path_at {
-  struct inode *at;
-  const char *at_path, *path;
-};
 int file_mkdir(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode);
 int file_mknod(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode, u64 rdev);
 int file_unlink(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, bool want_dir);
@@ -315,7 +328,8 @@ void file_boot(void);
 /* Memory file systems made at run time: mount(2) of tmpfs, memfd_create. limit in 4 KiB blocks, 0: the default. */
 struct superblock *memfs_new(const char *type, u64 limit_blocks);
 int memfd_open(const char *name, u32 flags, struct ofd **out);
-struct inode *dir_parent(const struct fs_context *fs, struct inode *dir, const char *text); /* new reference; see path.c */
+/* new reference, *mount (of dir) becomes the parent's; see path.c */
+struct inode *dir_parent(const struct fs_context *fs, struct inode *dir, struct superblock **mount, const char *text);
 
 /* devices register by number; devfs nodes open through this table */
 int chrdev_register(u32 major, u32 minor_first, u32 minors, const struct ofd_ops *ops,
@@ -323,10 +337,18 @@ int chrdev_register(u32 major, u32 minor_first, u32 minors, const struct ofd_ops
 /* other rooms add file systems: make a superblock and mount its root on an existing directory of `root` */
 struct superblock *superblock_new(const char *type, u32 magic);
 int fs_mount(struct inode *root, const char *path, struct superblock *sb);
-int fs_bind(struct inode *root, struct inode *on, const char *path, struct inode *of); /* mount --bind of one directory or file */
-/* Undo; takes the caller's reference on ino. -EBUSY while anything on it is in use, -EINVAL when ino is not the root of
- * a mount. lazy (MNT_DETACH): -EOPNOTSUPP instead of -EBUSY. */
-int fs_unmount(struct inode *ino, bool lazy);
+/* mount sb where a walk ended; mount --bind of one directory or file there */
+int fs_mount_at(const struct walk *on, struct superblock *sb);
+int fs_bind(const struct walk *on, const struct walk *of, bool recursive);
+/* Undo. -EBUSY while anything on it is in use, -EINVAL for the root's. lazy (MNT_DETACH): a bind mount in use goes from
+ * the tree and ends with its last user, other file systems are -EOPNOTSUPP instead of -EBUSY. */
+int fs_unmount(struct superblock *mount, bool lazy);
+/* MS_REMOUNT: the mount's own flags, with `whole` the file system's too. -EBUSY: to read-only while open for writing. */
+int fs_remount(struct superblock *mount, u32 mount_flags, bool whole);
+void mount_hold(struct superblock *mount); /* NULL is fine */
+void mount_drop(struct superblock *mount);
+/* 0 or -EROFS: may what was reached through `mount` (NULL: no path) be changed? */
+int mount_may_write(const struct superblock *mount, const struct inode *ino);
 /* procfs/ registers here; called for every new root, and at once for those that are there */
 void fs_on_new_root(int (*fn)(struct inode *root));
 /* all mounts seen from a root, its own file system first, in mount order (/proc/mounts) */

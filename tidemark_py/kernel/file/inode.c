@@ -1,6 +1,7 @@
 /* inode: the life of inodes and superblocks, permission checks and attribute changes that every file system shares.
  * Called by all of file/, by ipc, tty and procfs for their own inodes, by sys/. Follows inode(7), path_resolution(7),
- * chmod(2), chown(2), utimensat(2). Access times are not kept up by reads (like a noatime mount). */
+ * chmod(2), chown(2), utimensat(2). Access times are not kept up by reads (like a noatime mount).
+ * Whether the mount may be written to is the caller's to ask (mount_may_write): an inode does not know how it was reached. */
 #include "inode.h"
 
 struct timespec64 time_now(void) {
@@ -29,7 +30,18 @@ struct superblock *superblock_new(const char *type, u32 magic) {
 }
 
 void superblock_release(struct superblock *sb) {
-  if (sb->dying && !sb->live_inodes) kfree(sb);
+  if (sb->dying && !sb->live_inodes && !sb->holds) kfree(sb);
+}
+
+void mount_hold(struct superblock *mount) {
+  if (mount) mount->holds++;
+}
+
+void mount_drop(struct superblock *mount) {
+  if (!mount) return;
+  kassert(mount->holds);
+  mount->holds--;
+  superblock_release(mount);
 }
 
 /* ---- inodes ---- */
@@ -112,7 +124,6 @@ void inode_attributes_changed(struct inode *ino) {
 }
 
 int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode) {
-  if (ino->sb->read_only) return -EROFS;
   if (!owner_or_root(ino, cred)) return -EPERM;
   if (S_ISLNK(ino->mode)) return -EOPNOTSUPP;
   mode &= 07777;
@@ -123,7 +134,6 @@ int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode) {
 }
 
 int inode_chown(struct inode *ino, const struct credentials *cred, u32 uid, u32 gid) {
-  if (ino->sb->read_only) return -EROFS;
   if (cred && cred->fsuid) {
     if (cred->fsuid != ino->uid) return uid == ~0u && gid == ~0u ? 0 : -EPERM;
     if (uid != ~0u && uid != ino->uid) return -EPERM;
@@ -143,7 +153,6 @@ void inode_drop_privileges(struct inode *ino) {
 }
 
 int inode_set_times(struct inode *ino, const struct credentials *cred, const struct timespec64 *times) {
-  if (ino->sb->read_only) return -EROFS;
   struct timespec64 now = time_now(), set[2] = {now, now};
   bool all_now = true, none = false;
   if (times) {

@@ -12,7 +12,9 @@ void inode_free(struct inode *ino);             /* the end of an inode and of it
 void lock_free_all(struct inode *ino);
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred);
 void inode_attributes_changed(struct inode *ino);
-struct inode *inode_cross_mounts(struct inode *ino); /* takes a reference, gives one: the root of what is mounted here */
+/* takes a reference, gives one: the root of what is mounted here as seen through *mount, which becomes that mount */
+struct inode *inode_cross_mounts(struct inode *ino, struct superblock **mount);
+struct superblock *mount_find(const struct superblock *through, const struct inode *on); /* what covers `on`, or NULL */
 
 void new_inode_owner(const struct inode *dir, const struct credentials *cred, u32 *mode, u32 *uid, u32 *gid);
 int open_special(struct inode *ino, struct ofd *f); /* devices and fifos: calls the opener registered for them */

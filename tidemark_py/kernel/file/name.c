@@ -13,12 +13,12 @@ static bool is_unnamed(const struct walk *w) { return !w->dir || !w->last_bytes 
 
 static int walk_to_new(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, bool slash_fine,
                        struct walk *w) {
-  int r = path_walk(fs, cred, p->at, p->at_path, p->path, WALK_PARENT | WALK_NOFOLLOW | WALK_NAME, w);
+  int r = path_walk_at(fs, cred, p, WALK_PARENT | WALK_NOFOLLOW | WALK_NAME, w);
   if (r) return r;
   if (w->inode) return -EEXIST;
   if (w->trailing_slash && !slash_fine) return -ENOENT;
   if (!w->dir->nlink) return -ENOENT;
-  if (w->dir->sb->read_only) return -EROFS;
+  if ((r = mount_may_write(w->dir_mount, w->dir))) return r;
   return inode_permission(w->dir, cred, 3);
 }
 
@@ -56,20 +56,21 @@ int file_symlink(const struct fs_context *fs, const struct credentials *cred, co
 int file_unlink(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, bool want_dir) {
   struct walk *w AUTO_WALK = walk_new();
   if (!w) return -ENOMEM;
-  int r = path_walk(fs, cred, p->at, p->at_path, p->path, WALK_NOFOLLOW | WALK_NAME, w);
+  int r = path_walk_at(fs, cred, p, WALK_NOFOLLOW | WALK_NAME | WALK_PARENT, w);
   if (r) return r;
   if (is_unnamed(w)) {
     if (!want_dir) return -EISDIR;
     return !is_dots(w) ? -EBUSY : w->last_bytes == 1 ? -EINVAL : -ENOTEMPTY;
   }
+  if ((r = mount_may_write(w->dir_mount, w->dir))) return r;
   struct inode *ino = w->inode;
+  if (!ino) return -ENOENT;
   if (w->trailing_slash && !S_ISDIR(ino->mode)) return -ENOTDIR;
   if (w->trailing_slash && !want_dir) return -EISDIR;
-  if (w->dir->sb->read_only) return -EROFS;
   if ((r = inode_may_delete(w->dir, ino, cred))) return r;
   if (want_dir && !S_ISDIR(ino->mode)) return -ENOTDIR;
   if (!want_dir && S_ISDIR(ino->mode)) return -EISDIR;
-  if (ino->sb != w->dir->sb || ino->mounted || ino == fs->root) return -EBUSY;
+  if (w->mount != w->dir_mount || ino->mounted || ino == fs->root) return -EBUSY;
   if (!w->dir->ops->unlink) return -EPERM;
   return w->dir->ops->unlink(w->dir, w->last, w->last_bytes, want_dir);
 }
@@ -78,11 +79,11 @@ int file_link(const struct fs_context *fs, const struct credentials *cred, const
               const struct path_at *to) {
   struct walk *source AUTO_WALK = walk_new(), *w AUTO_WALK = walk_new();
   if (!source || !w) return -ENOMEM;
-  int r = path_walk(fs, cred, from->at, from->at_path, from->path, walk_flags, source);
+  int r = path_walk_at(fs, cred, from, walk_flags, source);
   if (!r) r = walk_to_new(fs, cred, to, false, w);
   if (r) return r;
   struct inode *ino = source->inode;
-  if (ino->sb != w->dir->sb) return -EXDEV;
+  if (ino->sb != w->dir->sb || source->mount != w->dir_mount) return -EXDEV;
   if (S_ISDIR(ino->mode)) return -EPERM;
   if (!w->dir->ops->link || ino->ops != w->dir->ops) return -EPERM;
   if (!ino->nlink && !ino->linkable) return -ENOENT;
@@ -99,14 +100,14 @@ int file_rename(const struct fs_context *fs, const struct credentials *cred, con
   if (!o || !n) return -ENOMEM;
   /* what is wrong with the ways there counts before what is wrong with the names */
   u32 walk_flags = WALK_NOFOLLOW | WALK_NAME | WALK_PARENT;
-  int r = path_walk(fs, cred, from->at, from->at_path, from->path, walk_flags, o);
-  if (!r) r = path_walk(fs, cred, to->at, to->at_path, to->path, walk_flags, n);
+  int r = path_walk_at(fs, cred, from, walk_flags, o);
+  if (!r) r = path_walk_at(fs, cred, to, walk_flags, n);
   if (r) return r;
-  if ((o->dir ? o->dir : o->inode)->sb != (n->dir ? n->dir : n->inode)->sb) return -EXDEV;
+  if ((o->dir ? o->dir_mount : o->mount) != (n->dir ? n->dir_mount : n->mount)) return -EXDEV;
   if (is_unnamed(o)) return -EBUSY;
   if (is_unnamed(n)) return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+  if ((r = mount_may_write(o->dir_mount, o->dir))) return r;
   if (!o->inode) return -ENOENT;
-  if (o->dir->sb->read_only) return -EROFS;
   if (n->inode && (flags & RENAME_NOREPLACE)) return -EEXIST;
   if (!n->inode && (flags & RENAME_EXCHANGE)) return -ENOENT;
   bool is_dir = S_ISDIR(o->inode->mode);
@@ -115,8 +116,8 @@ int file_rename(const struct fs_context *fs, const struct credentials *cred, con
   if ((r = inode_may_delete(o->dir, o->inode, cred))) return r;
   if ((r = n->inode ? inode_may_delete(n->dir, n->inode, cred) : inode_permission(n->dir, cred, 3))) return r;
   if (is_dir && o->dir != n->dir && (r = inode_permission(o->inode, cred, 2))) return r; /* ".." changes */
-  if (o->inode->sb != o->dir->sb || o->inode->mounted || o->inode == fs->root) return -EBUSY;
-  if (n->inode && (n->inode->sb != n->dir->sb || n->inode->mounted || n->inode == fs->root)) return -EBUSY;
+  if (o->mount != o->dir_mount || o->inode->mounted || o->inode == fs->root) return -EBUSY;
+  if (n->inode && (n->mount != n->dir_mount || n->inode->mounted || n->inode == fs->root)) return -EBUSY;
   if (!o->dir->ops->rename || o->dir->ops != n->dir->ops) return -EPERM;
   return o->dir->ops->rename(o->dir, o->last, o->last_bytes, n->dir, n->last, n->last_bytes, flags);
 }

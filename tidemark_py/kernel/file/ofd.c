@@ -18,6 +18,13 @@ struct ofd *ofd_new(struct inode *inode, const struct ofd_ops *ops, u32 flags, v
   return f;
 }
 
+void ofd_set_mount(struct ofd *f, struct superblock *mount) {
+  kassert(!f->mount);
+  f->mount = mount;
+  mount_hold(mount);
+  if (mount && is_writer(f)) mount->writers++;
+}
+
 void ofd_get(struct ofd *f) { f->refs++; }
 
 void ofd_put(struct ofd *f) {
@@ -31,7 +38,9 @@ void ofd_put(struct ofd *f) {
   if (f->inode && f->inode->locks) lock_release_owner(f->inode, f);
   if (f->ops && f->ops->release) f->ops->release(f);
   if (is_writer(f)) f->inode->writers--;
+  if (f->mount && is_writer(f)) f->mount->writers--;
   if (f->inode) inode_put(f->inode);
+  mount_drop(f->mount);
   kfree(f->path);
   kfree(f);
 }

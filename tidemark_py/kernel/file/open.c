@@ -41,16 +41,17 @@ static u32 access_mask(u32 flags) {
   return flags & O_TRUNC ? m | 2 : m;
 }
 
-static int may_open(const struct inode *ino, const struct credentials *cred, u32 flags) {
+static int may_open(const struct inode *ino, const struct superblock *mount, const struct credentials *cred, u32 flags) {
   u32 mask = access_mask(flags);
   if (S_ISLNK(ino->mode)) return -ELOOP;
   if (S_ISDIR(ino->mode) && (mask & 2)) return -EISDIR;
   int r = inode_permission(ino, cred, mask);
   if (r) return r;
   if ((mask & 2) && S_ISREG(ino->mode)) {
-    if (ino->sb->read_only) return -EROFS;
     if (ino->write_denied) return -ETXTBSY;
+    if ((r = mount_may_write(mount, ino))) return r;
   }
+  if ((S_ISCHR(ino->mode) || S_ISBLK(ino->mode)) && mount && (mount->mount_flags & MS_NODEV)) return -EACCES;
   return 0;
 }
 
@@ -67,8 +68,8 @@ void new_inode_owner(const struct inode *dir, const struct credentials *cred, u3
 
 static int create(const struct fs_context *fs, const struct credentials *cred, struct walk *w, u32 mode) {
   struct inode *dir = w->dir;
-  if (dir->sb->read_only) return -EROFS;
-  int r = dir->nlink ? inode_permission(dir, cred, 3) : -ENOENT;
+  int r = mount_may_write(w->dir_mount, dir);
+  if (!r) r = dir->nlink ? inode_permission(dir, cred, 3) : -ENOENT;
   if (r) return r;
   if (!dir->ops->create) return -EACCES;
   u32 uid, gid;
@@ -80,8 +81,8 @@ static int create(const struct fs_context *fs, const struct credentials *cred, s
 static int open_tmpfile(const struct fs_context *fs, const struct credentials *cred, struct walk *w, u32 flags, u32 mode,
                         struct ofd **out) {
   struct inode *dir = w->inode, *made;
-  if (dir->sb->read_only) return -EROFS;
-  int r = inode_permission(dir, cred, 3);
+  int r = mount_may_write(w->mount, dir);
+  if (!r) r = inode_permission(dir, cred, 3);
   if (r) return r;
   if (!dir->ops->tmpfile) return -EOPNOTSUPP;
   u32 uid, gid;
@@ -96,21 +97,23 @@ static int open_tmpfile(const struct fs_context *fs, const struct credentials *c
   return r;
 }
 
-static int open_walked(const struct fs_context *fs, const struct credentials *cred, const char *path, u32 flags, u32 mode,
-                       u32 walk_flags, struct inode *at, const char *at_path, struct walk *w, struct ofd **out) {
+static int open_walked(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
+                       u32 walk_flags, struct walk *w, struct ofd **out) {
+  const char *path = p->path;
   bool tmpfile = flags & TMPFILE_BIT, make = (flags & O_CREAT) && !tmpfile, made = false;
   size_t path_bytes = strnlen(path, PATH_BYTES);
   bool slash = path_bytes && path[path_bytes - 1] == '/';
   if (make) walk_flags |= WALK_PARENT | (slash ? WALK_NAME : 0);
   if ((flags & O_NOFOLLOW) || (make && (flags & O_EXCL))) walk_flags |= WALK_NOFOLLOW;
   if (tmpfile) walk_flags |= WALK_DIRECTORY;
-  int r = path_walk(fs, cred, at, at_path, path, walk_flags, w);
+  int r = path_walk_at(fs, cred, p, walk_flags, w);
   if (r) return r;
   if (make) {
     if (slash && w->dir) return -EISDIR; /* not for ".." and the like, which have no name */
     if (w->inode && (flags & O_EXCL)) return -EEXIST;
     if (!w->inode) {
       if ((r = create(fs, cred, w, mode))) return r;
+      w->mount = w->dir_mount;
       made = true;
     } else if (S_ISDIR(w->inode->mode)) {
       return -EISDIR;
@@ -120,7 +123,7 @@ static int open_walked(const struct fs_context *fs, const struct credentials *cr
   struct inode *ino = w->inode;
   if ((flags & O_DIRECTORY) && !S_ISDIR(ino->mode)) return -ENOTDIR;
   if (!(flags & O_PATH) && !made) {
-    if ((r = may_open(ino, cred, flags))) return r;
+    if ((r = may_open(ino, w->mount, cred, flags))) return r;
     if ((flags & O_TRUNC) && S_ISREG(ino->mode) && ino->ops->truncate) {
       if ((r = ino->ops->truncate(ino, 0))) return r;
       if (cred && cred->fsuid) inode_drop_privileges(ino);
@@ -129,8 +132,8 @@ static int open_walked(const struct fs_context *fs, const struct credentials *cr
   return file_open_inode(ino, w->path, flags, out);
 }
 
-int file_open_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
-                   const char *path, u32 flags, u32 mode, u32 walk_flags, struct ofd **out) {
+int file_open_walk(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
+                   u32 walk_flags, struct ofd **out) {
   if (flags & O_PATH) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   if (flags & TMPFILE_BIT) {
     if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_CREAT) || !(flags & O_ACCMODE)) return -EINVAL;
@@ -139,20 +142,20 @@ int file_open_walk(const struct fs_context *fs, const struct credentials *cred, 
   }
   struct walk *w = walk_new();
   if (!w) return -ENOMEM;
-  int r = open_walked(fs, cred, path, flags, mode, walk_flags, at, at_path, w, out);
+  int r = open_walked(fs, cred, p, flags, mode, walk_flags, w, out);
+  if (!r) ofd_set_mount(*out, w->mount);
   walk_free(w);
   return r;
 }
 
-int file_open(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
-              const char *path, u32 flags, u32 mode, struct ofd **out) {
-  return file_open_walk(fs, cred, at, at_path, path, flags, mode, 0, out);
+int file_open(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
+              struct ofd **out) {
+  return file_open_walk(fs, cred, p, flags, mode, 0, out);
 }
 
 int file_truncate(struct inode *ino, u64 bytes) {
   if (S_ISDIR(ino->mode)) return -EISDIR;
   if (!S_ISREG(ino->mode) || !ino->ops->truncate) return -EINVAL;
-  if (ino->sb->read_only) return -EROFS;
   if (ino->write_denied) return -ETXTBSY;
   return ino->ops->truncate(ino, bytes);
 }

@@ -23,7 +23,7 @@ void path_buffer_free(char *p) {
 }
 
 static void walk_clear(struct walk *w) {
-  w->dir = w->inode = NULL, w->last = w->path, w->last_bytes = 0, w->trailing_slash = false, w->path[0] = 0;
+  w->dir = w->inode = NULL, w->mount = w->dir_mount = NULL, w->last = w->path, w->last_bytes = 0, w->trailing_slash = false, w->path[0] = 0;
 }
 struct walk *walk_new(void) {
   struct walk *w = kept_walk_count ? kept_walks[--kept_walk_count] : kmalloc(sizeof *w);
@@ -53,7 +53,8 @@ struct fs_context *fs_context_new(struct inode *root) {
   }
   fs->refs = 1, fs->umask = 022;
   inode_get(root), inode_get(root);
-  fs->root = fs->cwd = root;
+  mount_hold(root->sb), mount_hold(root->sb);
+  fs->root = fs->cwd = root, fs->root_mount = fs->cwd_mount = root->sb;
   return fs;
 }
 
@@ -64,7 +65,9 @@ struct fs_context *fs_context_copy(const struct fs_context *from) {
     return NULL;
   }
   fs->refs = 1, fs->umask = from->umask, fs->root = from->root, fs->cwd = from->cwd;
+  fs->root_mount = from->root_mount, fs->cwd_mount = from->cwd_mount;
   inode_get(fs->root), inode_get(fs->cwd);
+  mount_hold(fs->root_mount), mount_hold(fs->cwd_mount);
   return fs;
 }
 
@@ -74,17 +77,19 @@ void fs_context_put(struct fs_context *fs) {
   if (!fs || --fs->refs) return;
   inode_put(fs->root);
   inode_put(fs->cwd);
+  mount_drop(fs->root_mount), mount_drop(fs->cwd_mount);
   kfree(fs->cwd_path);
   kfree(fs);
 }
 
 /* ---- mounts ---- */
-struct inode *inode_cross_mounts(struct inode *ino) {
-  while (UNLIKELY(ino->mounted != NULL)) {
-    struct inode *on = ino->mounted;
-    inode_get(on);
+struct inode *inode_cross_mounts(struct inode *ino, struct superblock **mount) {
+  while (UNLIKELY(ino->mounted)) {
+    struct superblock *on = mount_find(*mount, ino);
+    if (!on) break;
+    inode_get(on->root);
     inode_put(ino);
-    ino = on;
+    ino = on->root, *mount = on;
   }
   return ino;
 }
@@ -96,10 +101,11 @@ static struct inode *lookup(struct inode *dir, const char *name, u32 bytes, int 
 }
 
 /* The directory that `text` (absolute, normalised) names, by plain look-ups from fs->root; new reference or NULL. */
-static struct inode *dir_by_text(const struct fs_context *fs, const char *text, u32 bytes) {
+static struct inode *dir_by_text(const struct fs_context *fs, struct superblock **mount, const char *text, u32 bytes) {
   struct inode *at = fs->root;
+  *mount = fs->root_mount;
   inode_get(at);
-  at = inode_cross_mounts(at);
+  at = inode_cross_mounts(at, mount);
   for (u32 i = 0; i < bytes;) {
     while (i < bytes && text[i] == '/') i++;
     u32 start = i;
@@ -109,7 +115,7 @@ static struct inode *dir_by_text(const struct fs_context *fs, const char *text, 
     struct inode *next = lookup(at, text + start, i - start, &error);
     inode_put(at);
     if (!next) return NULL;
-    at = inode_cross_mounts(next);
+    at = inode_cross_mounts(next, mount);
     if (!S_ISDIR(at->mode)) {
       inode_put(at);
       return NULL;
@@ -125,16 +131,16 @@ static u32 text_parent_bytes(const char *text) {
 
 /* Parent of a directory: new reference; NULL when it cannot be found. `text`: its absolute path, for file systems that
  * do not know parents; may be NULL. The process' root is its own parent, and so is a root without a mount point. */
-struct inode *dir_parent(const struct fs_context *fs, struct inode *dir, const char *text) {
-  if (dir == fs->root) return inode_get(dir), dir;
-  while (dir == dir->sb->root && dir->sb->mountpoint) {
-    dir = dir->sb->mountpoint;
-    if (dir == fs->root) return inode_get(dir), inode_cross_mounts(dir);
+struct inode *dir_parent(const struct fs_context *fs, struct inode *dir, struct superblock **mount, const char *text) {
+  if (dir == fs->root && *mount == fs->root_mount) return inode_get(dir), dir;
+  while (dir == (*mount)->root && (*mount)->mountpoint) {
+    dir = (*mount)->mountpoint, *mount = (*mount)->parent;
+    if (dir == fs->root && *mount == fs->root_mount) return inode_get(dir), inode_cross_mounts(dir, mount);
   }
   int error;
   struct inode *parent = lookup(dir, "..", 2, &error);
-  if (parent) return inode_cross_mounts(parent);
-  return text ? dir_by_text(fs, text, text_parent_bytes(text)) : NULL;
+  if (parent) return inode_cross_mounts(parent, mount);
+  return text ? dir_by_text(fs, mount, text, text_parent_bytes(text)) : NULL;
 }
 
 /* ---- the walk ---- */
@@ -162,38 +168,43 @@ struct walker {
   const struct credentials *cred;
   struct walk *w;
   struct inode *at, *start; /* at: referenced */
+  struct superblock *mount, *start_mount;
   char *start_path;         /* of WALK_BENEATH and WALK_IN_ROOT: borrowed */
   const char *rest;
   char *rest_buffer;        /* what rest points into once a link was followed */
   u32 flags, bytes, links;
 };
 
-static void go(struct walker *k, struct inode *to) { /* takes the reference */
+static void go(struct walker *k, struct inode *to, struct superblock *mount) { /* takes the reference */
   inode_put(k->at);
-  k->at = to;
+  k->at = to, k->mount = mount;
 }
 
 /* To "/" (or the start directory under RESOLVE_IN_ROOT). */
 static int go_root(struct walker *k) {
   if (k->flags & WALK_BENEATH) return -EXDEV;
   struct inode *root = k->flags & WALK_IN_ROOT ? k->start : k->fs->root;
-  if ((k->flags & WALK_NO_XDEV) && root->sb != k->start->sb) return -EXDEV;
+  struct superblock *mount = k->flags & WALK_IN_ROOT ? k->start_mount : k->fs->root_mount;
   inode_get(root);
-  go(k, inode_cross_mounts(root));
+  root = inode_cross_mounts(root, &mount);
+  if ((k->flags & WALK_NO_XDEV) && mount != k->mount) return inode_put(root), -EXDEV;
+  go(k, root, mount);
   set_text(k->w, &k->bytes, k->flags & WALK_IN_ROOT ? k->start_path : "/");
   return 0;
 }
 
 static int go_up(struct walker *k) {
-  if ((k->flags & (WALK_BENEATH | WALK_IN_ROOT)) && k->at == k->start) return k->flags & WALK_BENEATH ? -EXDEV : 0;
-  struct inode *parent = dir_parent(k->fs, k->at, k->w->path);
+  if ((k->flags & (WALK_BENEATH | WALK_IN_ROOT)) && k->at == k->start && k->mount == k->start_mount)
+    return k->flags & WALK_BENEATH ? -EXDEV : 0;
+  struct superblock *mount = k->mount;
+  struct inode *parent = dir_parent(k->fs, k->at, &mount, k->w->path);
   if (!parent) return -ENOENT;
-  if ((k->flags & WALK_NO_XDEV) && parent->sb != k->at->sb) return inode_put(parent), -EXDEV;
+  if ((k->flags & WALK_NO_XDEV) && mount != k->mount) return inode_put(parent), -EXDEV;
   if (parent != k->at) {
     k->bytes = MAX(text_parent_bytes(k->w->path), 1u);
     k->w->path[0] = '/', k->w->path[k->bytes] = 0;
   }
-  go(k, parent);
+  go(k, parent, mount);
   return 0;
 }
 
@@ -201,8 +212,9 @@ static int go_up(struct walker *k) {
 static int follow(struct walker *k, struct inode *link, const char *rest, u32 before_bytes) {
   int r = ++k->links > LINKS_MAX || (k->flags & WALK_NO_LINKS) ? -ELOOP : 0;
   struct inode *jump = NULL;
+  struct superblock *jump_mount = NULL;
   if (!r && link->ops->follow) {
-    r = k->flags & WALK_NO_MAGIC ? -ELOOP : link->ops->follow(link, &jump);
+    r = k->flags & WALK_NO_MAGIC ? -ELOOP : link->ops->follow(link, &jump, &jump_mount);
     if (!r && jump && (k->flags & (WALK_BENEATH | WALK_IN_ROOT))) inode_put(jump), r = -EXDEV;
   }
   if (r) return inode_put(link), r;
@@ -213,7 +225,7 @@ static int follow(struct walker *k, struct inode *link, const char *rest, u32 be
     if (n > 0) target[n] = 0;
     set_text(k->w, &k->bytes, n > 0 && target[0] == '/' ? target : "/");
     path_buffer_free(target);
-    go(k, jump);
+    go(k, jump, jump_mount ? jump_mount : jump->sb);
     k->rest = rest;
     return 0;
   }
@@ -230,7 +242,7 @@ static int follow(struct walker *k, struct inode *link, const char *rest, u32 be
 
 static int finish(struct walker *k) {
   struct walk *w = k->w;
-  w->inode = k->at, k->at = NULL;
+  w->inode = k->at, w->mount = k->mount, k->at = NULL;
   return (k->flags & WALK_DIRECTORY) && !S_ISDIR(w->inode->mode) ? -ENOTDIR : 0;
 }
 
@@ -250,7 +262,7 @@ static int walk_components(struct walker *k) {
     const char *rest = p + n, *after = rest;
     while (*after == '/') after++;
     bool last = !*after;
-    if (w->dir) inode_put(w->dir), w->dir = NULL;
+    if (w->dir) inode_put(w->dir), w->dir = NULL, w->dir_mount = NULL;
     w->trailing_slash = last && *rest;
     if (!S_ISDIR(k->at->mode)) return -ENOTDIR;
     int r = inode_permission(k->at, k->cred, 1);
@@ -271,37 +283,43 @@ static int walk_components(struct walker *k) {
     int too_long = append(w, &k->bytes, p, n);
     if (!child) {
       if (r != -ENOENT || !last || !(k->flags & WALK_PARENT)) return r;
-      w->dir = k->at, k->at = NULL;
+      w->dir = k->at, w->dir_mount = k->mount, k->at = NULL;
       return too_long;
     }
     if (too_long) return inode_put(child), too_long;
-    if (child->mounted) {
-      if (k->flags & WALK_NO_XDEV) return inode_put(child), -EXDEV;
-      child = inode_cross_mounts(child);
-    }
+    struct superblock *mount = k->mount;
+    child = inode_cross_mounts(child, &mount);
+    if (mount != k->mount && (k->flags & WALK_NO_XDEV)) return inode_put(child), -EXDEV;
     bool follow_last = !(k->flags & WALK_NAME) && (!(k->flags & WALK_NOFOLLOW) || w->trailing_slash);
     if (S_ISLNK(child->mode) && (!last || follow_last)) {
       if ((r = follow(k, child, rest, before))) return r;
       continue;
     }
     if (last) {
-      w->dir = k->at, k->at = child;
+      w->dir = k->at, w->dir_mount = k->mount, k->at = child, k->mount = mount;
       if (w->trailing_slash && !(k->flags & WALK_NAME) && !S_ISDIR(child->mode)) return -ENOTDIR;
       return finish(k);
     }
-    go(k, child);
+    go(k, child, mount);
     k->rest = rest;
   }
 }
 
 int path_walk(const struct fs_context *fs, const struct credentials *cred, struct inode *at, const char *at_path,
               const char *path, u32 flags, struct walk *w) {
+  struct path_at p = {.at = at, .at_path = at_path, .path = path};
+  return path_walk_at(fs, cred, &p, flags, w);
+}
+
+int path_walk_at(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, struct walk *w) {
+  const char *path = p->path, *at_path = p->at ? p->at_path : fs->cwd_path;
+  struct inode *at = p->at ? p->at : fs->cwd;
+  struct superblock *mount = !p->at ? fs->cwd_mount : p->at_mount ? p->at_mount : at->sb;
   walk_drop(w);
   if (strnlen(path, PATH_BYTES) >= PATH_BYTES) return -ENAMETOOLONG;
   if (!*path && !(flags & WALK_EMPTY)) return -ENOENT;
-  if (!at) at = fs->cwd, at_path = fs->cwd_path;
-  struct walker k = {.fs = fs, .cred = cred, .w = w, .at = at, .start = at, .start_path = (char *)(uintptr_t)at_path,
-                     .rest = path, .flags = flags};
+  struct walker k = {.fs = fs, .cred = cred, .w = w, .at = at, .start = at, .mount = mount, .start_mount = mount,
+                     .start_path = (char *)(uintptr_t)at_path, .rest = path, .flags = flags};
   inode_get(at);
   set_text(w, &k.bytes, at_path);
   int r = 0;
@@ -335,13 +353,16 @@ static i64 climb(const struct fs_context *fs, char *buf, u32 bytes) {
   u32 at = bytes - 1;
   buf[at] = 0;
   struct inode *dir = fs->cwd;
+  struct superblock *mount = fs->cwd_mount;
   inode_get(dir);
   i64 r = 0;
-  while (dir != fs->root) {
+  while (dir != fs->root || mount != fs->root_mount) {
     struct inode *named = dir;
-    while (named == named->sb->root && named->sb->mountpoint && named != fs->root) named = named->sb->mountpoint;
-    struct inode *parent = dir_parent(fs, dir, NULL);
-    if (!parent || parent == dir) { /* removed, or outside of the process' root */
+    struct superblock *m = mount, *below = mount;
+    while (named == m->root && m->mountpoint && !(named == fs->root && m == fs->root_mount))
+      named = m->mountpoint, m = m->parent;
+    struct inode *parent = dir_parent(fs, dir, &mount, NULL);
+    if (!parent || (parent == dir && mount == below)) { /* removed, or outside of the process' root */
       if (parent) inode_put(parent);
       r = parent ? 0 : -ENOENT;
       break;
@@ -368,7 +389,8 @@ static i64 climb(const struct fs_context *fs, char *buf, u32 bytes) {
 
 i64 path_of_cwd(const struct fs_context *fs, char *buf, u32 bytes) {
   if (!fs->cwd->nlink) return -ENOENT;
-  struct inode *by_text = dir_by_text(fs, fs->cwd_path, (u32)strlen(fs->cwd_path));
+  struct superblock *mount;
+  struct inode *by_text = dir_by_text(fs, &mount, fs->cwd_path, (u32)strlen(fs->cwd_path));
   bool same = by_text && by_text->sb == fs->cwd->sb && by_text->ino == fs->cwd->ino; /* procfs makes inodes anew */
   if (by_text) inode_put(by_text);
   if (!same) return climb(fs, buf, bytes);

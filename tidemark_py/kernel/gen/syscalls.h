@@ -87,7 +87,7 @@ i64 sys_unlinkat(i32 dirfd, uaddr_t path, u32 flags);
 i64 sys_symlinkat(uaddr_t target, i32 newdirfd, uaddr_t linkpath);
 i64 sys_linkat(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_umount2(uaddr_t target, u32 flags); /* what mount can mount */
-i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t data); /* tmpfs, devtmpfs, proc, sysfs and bind mounts only */
+i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t data); /* tmpfs, devtmpfs, proc, sysfs and bind mounts only; one namespace, no MS_MOVE, no propagation */
 i64 sys_statfs(uaddr_t path, uaddr_t buf);
 i64 sys_fstatfs(i32 fd, uaddr_t buf);
 i64 sys_truncate(uaddr_t path, i64 length);

@@ -29,7 +29,8 @@ struct proc_file {
   int (*show)(struct text *t, const struct proc_node *n); /* 0 or -errno */
   enum proc_kind kind;
   u32 mode;         /* 0: 0444 for files */
-  int (*target)(const struct proc_node *n, struct inode **out);            /* PROC_MAGIC: a new reference */
+  /* PROC_MAGIC: a new reference, and the mount it was reached through where that is known */
+  int (*target)(const struct proc_node *n, struct inode **out, struct superblock **mount);
   i64 (*write)(const struct proc_node *n, const char *data, u32 bytes);    /* NULL: not writable */
   bool process_only; /* not below task/TID */
 };

@@ -219,7 +219,7 @@ static int show_exe(struct text *t, const struct proc_node *n) {
   text_printf(t, "%s%s", p->exe_path, p->exe && !p->exe->nlink ? " (deleted)" : "");
   return 0;
 }
-static int target_exe(const struct proc_node *n, struct inode **out) {
+static int target_exe(const struct proc_node *n, struct inode **out, UNUSED struct superblock **mount) {
   struct process *p = node_process(n);
   if (!p->exe) return -ENOENT;
   inode_get(*out = p->exe);
@@ -231,17 +231,19 @@ static int show_cwd(struct text *t, const struct proc_node *n) {
   text_printf(t, "%s%s", p->fs->cwd_path, p->fs->cwd->nlink ? "" : " (deleted)");
   return 0;
 }
-static int target_cwd(const struct proc_node *n, struct inode **out) {
+static int target_cwd(const struct proc_node *n, struct inode **out, struct superblock **mount) {
   struct process *p = node_process(n);
   if (!p->fs) return -ENOENT;
   inode_get(*out = p->fs->cwd);
+  *mount = p->fs->cwd_mount;
   return 0;
 }
 static int show_root(struct text *t, UNUSED const struct proc_node *n) { return text_add(t, "/", 1), 0; }
-static int target_root(const struct proc_node *n, struct inode **out) {
+static int target_root(const struct proc_node *n, struct inode **out, struct superblock **mount) {
   struct process *p = node_process(n);
   if (!p->fs) return -ENOENT;
   inode_get(*out = p->fs->root);
+  *mount = p->fs->root_mount;
   return 0;
 }
 
@@ -261,7 +263,7 @@ int proc_show_fdinfo(struct text *t, const struct proc_node *n) {
   struct process *p = node_process(n);
   text_printf(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n",
               (unsigned long long)(f->ops && f->ops->seek ? f->pos : 0),
-              f->flags | (p->fds->entries[n->fd].cloexec ? O_CLOEXEC : 0), f->inode ? f->inode->sb->mount_id : 0,
+              f->flags | (p->fds->entries[n->fd].cloexec ? O_CLOEXEC : 0), f->mount ? f->mount->mount_id : f->inode ? f->inode->sb->mount_id : 0,
               (unsigned long long)(f->inode ? f->inode->ino : 0));
   return 0;
 }

@@ -131,12 +131,20 @@ struct mount_writer {
 };
 static void mount_line(void *arg, const struct superblock *sb) {
   struct mount_writer *w = arg;
-  const char *path = sb->mount_path[0] ? sb->mount_path : "/", *mode = sb->read_only ? "ro" : "rw";
+  const struct superblock *of = sb->covered ? sb->root->sb : sb;
+  const char *path = sb->mount_path[0] ? sb->mount_path : "/", *whole = of->read_only ? "ro" : "rw";
+  const char *mode = (sb->mount_flags & MS_RDONLY) || (of->read_only && !w->info) ? "ro" : "rw";
   if (w->info)
-    text_printf(w->t, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", sb->mount_id, sb->root_sb ? sb->root_sb->mount_id : 0,
-                dev_major(sb->dev), dev_minor(sb->dev), path, mode, sb->type, sb->type, mode);
+    text_printf(w->t, "%u %u %u:%u / %s %s", sb->mount_id, sb->parent ? sb->parent->mount_id : 0, dev_major(of->dev),
+                dev_minor(of->dev), path, mode);
   else
-    text_printf(w->t, "%s %s %s %s,relatime 0 0\n", sb->type, path, sb->type, mode);
+    text_printf(w->t, "%s %s %s %s", sb->type, path, sb->type, mode);
+  text_printf(w->t, "%s%s%s,relatime", sb->mount_flags & MS_NOSUID ? ",nosuid" : "", sb->mount_flags & MS_NODEV ? ",nodev" : "",
+              sb->mount_flags & MS_NOEXEC ? ",noexec" : "");
+  if (w->info)
+    text_printf(w->t, " - %s %s %s\n", sb->type, sb->type, whole);
+  else
+    text_add(w->t, " 0 0\n", 5);
 }
 int proc_show_mounts(struct text *t, const struct proc_node *n) {
   struct process *p = node_process(n);

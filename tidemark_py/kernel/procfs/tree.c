@@ -206,15 +206,15 @@ static i64 proc_readlink(struct inode *ino, char *buf, u32 bytes) {
   return r ? (r == -ESRCH ? -ENOENT : r) : (i64)n;
 }
 
-static int proc_follow(struct inode *ino, struct inode **jump) {
+static int proc_follow(struct inode *ino, struct inode **jump, struct superblock **mount) {
   const struct proc_node *n = ino->priv;
   *jump = NULL;
   if (n->kind != PROC_MAGIC) return 0;
-  if (n->fd < 0) return node_process(n) ? n->file->target(n, jump) : -ENOENT;
+  if (n->fd < 0) return node_process(n) ? n->file->target(n, jump, mount) : -ENOENT;
   struct ofd *f = node_ofd(n);
   if (!f || !f->inode) return -ENOENT;
   inode_get(f->inode);
-  *jump = f->inode;
+  *jump = f->inode, *mount = f->mount;
   return 0;
 }
 

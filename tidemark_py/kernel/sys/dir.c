@@ -34,7 +34,8 @@ static int fill(struct ofd *f, struct dents *d) {
   if (!dir->nlink && dir->ops->last_put) return -ENOENT; /* removed */
   if (d->pos == 0 && !add(d, dir->ino, DT_DIR, ".", 1, 1)) return 0;
   if (d->pos == 1) {
-    struct inode *parent = dir_parent(caller_fs(), dir, f->path);
+    struct superblock *mount = f->mount ? f->mount : dir->sb;
+    struct inode *parent = dir_parent(caller_fs(), dir, &mount, f->path);
     u64 ino = parent ? parent->ino : dir->ino;
     if (parent) inode_put(parent);
     if (!add(d, ino, DT_DIR, "..", 2, 2)) return 0;

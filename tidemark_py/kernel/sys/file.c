@@ -95,6 +95,7 @@ i64 sys_truncate(uaddr_t path, i64 length) {
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, AT_FDCWD, path, 0);
   if (r) return r;
+  if (S_ISREG(w->inode->mode) && (r = mount_may_write(w->mount, w->inode))) return r;
   if (S_ISREG(w->inode->mode) && (r = inode_permission(w->inode, caller(), 2))) return r;
   return resize(w->inode, length);
 }

@@ -1,5 +1,6 @@
 /* sys/mount: mount(2), umount(2). By root only: tmpfs (size=, mode=, uid=, gid=, nr_inodes=) and the types other rooms
- * registered, bind mounts of one directory or file, MS_REMOUNT of the read-only flag, propagation flags (there is one
+ * registered, bind mounts (recursive ones too), MS_REMOUNT of a file system or, with MS_BIND, of one mount: read-only,
+ * nosuid, nodev, noexec; propagation flags (there is one
  * private namespace: MS_PRIVATE and MS_SLAVE are what is). Missing: the rest, which is EINVAL or ENODEV. */
 #include "files.h"
 
@@ -46,13 +47,15 @@ static int tmpfs_options(struct superblock *sb, const char *p) {
   return 0;
 }
 
+#define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
 static i64 mount_new(struct walk *w, const char *type, const char *options, u64 flags) {
   if (!fs_type_known(type)) return -ENODEV;
   struct superblock *sb = fs_type_make(type);
   if (!sb) return -ENOMEM;
   int r = strcmp(type, "tmpfs") ? 0 : tmpfs_options(sb, options);
-  sb->read_only = flags & MS_RDONLY;
-  if (!r) r = fs_mount(caller_fs()->root, w->path, sb);
+  sb->read_only = flags & MS_RDONLY, sb->mount_flags = (u32)(flags & KEPT_FLAGS);
+  if (!r) r = fs_mount_at(w, sb);
   if (r) superblock_discard(sb);
   return r;
 }
@@ -69,18 +72,15 @@ i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t
   if (!w) return -ENOMEM;
   if ((r = path_walk(caller_fs(), caller(), NULL, NULL, to.buffer, 0, w))) return r;
   flags &= ~(u64)MS_SILENT;
-  if (flags & MS_REMOUNT) {
-    if (w->inode != w->inode->sb->root) return -EINVAL;
-    w->inode->sb->read_only = flags & MS_RDONLY;
-    return 0;
-  }
-  if (flags & (MS_PRIVATE | MS_SLAVE)) return w->inode == w->inode->sb->root ? 0 : -EINVAL;
+  bool is_mount = w->inode == w->mount->root;
+  if (flags & MS_REMOUNT) return is_mount ? fs_remount(w->mount, (u32)(flags & KEPT_FLAGS), !(flags & MS_BIND)) : -EINVAL;
+  if (flags & (MS_PRIVATE | MS_SLAVE)) return is_mount ? 0 : -EINVAL;
   if (flags & (MS_SHARED | MS_UNBINDABLE | MS_MOVE)) return -EINVAL;
   if (!(flags & MS_BIND)) return mount_new(w, type, options.buffer ? options.buffer : "", flags);
   if ((r = path_in(&from, AT_FDCWD, source))) return r;
   if (!(s = walk_new())) return -ENOMEM;
   if ((r = path_walk(caller_fs(), caller(), NULL, NULL, from.buffer, 0, s))) return r;
-  return fs_bind(caller_fs()->root, w->inode, w->path, s->inode);
+  return fs_bind(w, s, flags & MS_REC);
 }
 
 i64 sys_umount2(uaddr_t target, u32 flags) {
@@ -89,8 +89,10 @@ i64 sys_umount2(uaddr_t target, u32 flags) {
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : 0);
   if (r) return r;
-  struct inode *ino = w->inode;
-  w->inode = NULL;
-  if (ino == caller_fs()->root) return inode_put(ino), -EBUSY;
-  return fs_unmount(ino, flags & MNT_DETACH);
+  struct superblock *mount = w->mount;
+  if (w->inode != mount->root) return -EINVAL;
+  if (mount == caller_fs()->root_mount) return -EBUSY;
+  walk_free(w); /* its references would keep the mount busy */
+  w = NULL;
+  return fs_unmount(mount, flags & MNT_DETACH);
 }

@@ -3,6 +3,10 @@
  * chroot(2), umask(2). */
 #include "files.h"
 
+static void path_arg_start(struct path_arg *a) {
+  a->at.at = a->dir->inode, a->at.at_mount = a->dir->mount, a->at.at_path = a->dir->path;
+}
+
 int path_in(struct path_arg *a, i32 dirfd, uaddr_t path) {
   if (!(a->buffer = path_buffer())) return -ENOMEM;
   i64 n = strncpy_in(a->buffer, path, PATH_BYTES);
@@ -11,7 +15,7 @@ int path_in(struct path_arg *a, i32 dirfd, uaddr_t path) {
   if (a->buffer[0] == '/' || dirfd == AT_FDCWD) return 0;
   if (!(a->dir = ofd_hold(dirfd))) return -EBADF;
   if (!a->dir->inode) return -ENOTDIR;
-  a->at.at = a->dir->inode, a->at.at_path = a->dir->path;
+  path_arg_start(a);
   return 0;
 }
 
@@ -20,14 +24,14 @@ int walk_in(struct walk **w, i32 dirfd, uaddr_t path, u32 walk_flags) {
   int r = path_in(&a, dirfd, path);
   if (r) return r;
   if (!(*w = walk_new())) return -ENOMEM;
-  return path_walk(caller_fs(), caller(), a.at.at, a.at.at_path, a.at.path, walk_flags, *w);
+  return path_walk_at(caller_fs(), caller(), &a.at, walk_flags, *w);
 }
 
 /* ---- opening ---- */
 static i64 open_and_install(const struct path_arg *a, u32 flags, u32 mode, u32 walk_flags) {
   if (!fd_has_room(current->process->fds, fd_limit())) return -EMFILE;
   struct ofd *f;
-  int r = file_open_walk(caller_fs(), caller(), a->at.at, a->at.at_path, a->at.path, flags, mode, walk_flags, &f);
+  int r = file_open_walk(caller_fs(), caller(), &a->at, flags, mode, walk_flags, &f);
   if (r) return r;
   if ((r = fd_install(current->process->fds, f, 0, fd_limit(), flags & O_CLOEXEC)) < 0) ofd_put(f);
   return r;
@@ -74,7 +78,8 @@ i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how_addr, u64 size) {
   if ((r = path_in(&a, dirfd, path))) return r;
   if (a.buffer[0] == '/' && (how.resolve & RESOLVE_IN_ROOT) && dirfd != AT_FDCWD) { /* "/" is the directory */
     if (!(a.dir = ofd_hold(dirfd))) return -EBADF;
-    a.at.at = a.dir->inode, a.at.at_path = a.dir->path;
+    if (!a.dir->inode) return -ENOTDIR;
+    path_arg_start(&a);
   }
   u32 flags = (u32)how.flags;
   return open_and_install(&a, flags & O_PATH ? flags : flags | O_LARGEFILE, (u32)how.mode, walk_flags);
@@ -142,7 +147,7 @@ i64 sys_readlinkat(i32 dirfd, uaddr_t path, uaddr_t buf, i32 bufsiz) {
   int r = path_in(&a, dirfd, path);
   if (r) return r;
   if (!(w = walk_new())) return -ENOMEM;
-  r = path_walk(caller_fs(), caller(), a.at.at, a.at.at_path, a.at.path, WALK_NOFOLLOW | WALK_EMPTY, w);
+  r = path_walk_at(caller_fs(), caller(), &a.at, WALK_NOFOLLOW | WALK_EMPTY, w);
   if (r) return r;
   if (!S_ISLNK(w->inode->mode) || !w->inode->ops->readlink) return a.buffer[0] ? -EINVAL : -ENOENT;
   i64 n = w->inode->ops->readlink(w->inode, a.buffer, (u32)MIN((u32)bufsiz, PATH_BYTES));
@@ -176,7 +181,7 @@ i64 sys_getcwd(uaddr_t buf, u64 size) {
   return n;
 }
 
-static int set_cwd(struct inode *dir, const char *path) {
+static int set_cwd(struct inode *dir, struct superblock *mount, const char *path) {
   int r = S_ISDIR(dir->mode) ? inode_permission(dir, caller(), 1) : -ENOTDIR;
   if (r) return r;
   char *copy = kstrdup(path ? path : "/");
@@ -185,20 +190,23 @@ static int set_cwd(struct inode *dir, const char *path) {
   inode_get(dir);
   inode_put(fs->cwd);
   kfree(fs->cwd_path);
-  fs->cwd = dir, fs->cwd_path = copy;
+  if (!mount) mount = dir->sb;
+  mount_hold(mount);
+  mount_drop(fs->cwd_mount);
+  fs->cwd = dir, fs->cwd_mount = mount, fs->cwd_path = copy;
   return 0;
 }
 
 i64 sys_chdir(uaddr_t path) {
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, AT_FDCWD, path, WALK_DIRECTORY);
-  return r ? r : set_cwd(w->inode, w->path);
+  return r ? r : set_cwd(w->inode, w->mount, w->path);
 }
 
 i64 sys_fchdir(i32 fd) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f) return -EBADF;
-  return f->inode ? set_cwd(f->inode, f->path) : -ENOTDIR;
+  return f->inode ? set_cwd(f->inode, f->mount, f->path) : -ENOTDIR;
 }
 
 i64 sys_chroot(uaddr_t path) {
@@ -210,7 +218,9 @@ i64 sys_chroot(uaddr_t path) {
   struct fs_context *fs = caller_fs();
   inode_get(w->inode);
   inode_put(fs->root);
-  fs->root = w->inode;
+  mount_hold(w->mount);
+  mount_drop(fs->root_mount);
+  fs->root = w->inode, fs->root_mount = w->mount;
   return 0;
 }
 

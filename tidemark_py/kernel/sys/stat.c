@@ -6,25 +6,34 @@ static u32 walk_flags_of(u32 flags) {
   return (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
-/* The inode that dirfd, path and AT_ flags name, with a reference. The descriptor's own when the path is empty. */
-static int inode_in(struct inode **out, i32 dirfd, uaddr_t path, u32 flags) {
+/* What a call is about: an inode with a reference and the mount it was reached through, held. */
+struct target {
+  struct inode *inode;
+  struct superblock *mount;
+};
+static inline void target_cleanup(struct target *t) {
+  if (t->inode) inode_put(t->inode);
+  mount_drop(t->mount);
+}
+#define AUTO_TARGET __attribute__((cleanup(target_cleanup)))
+
+/* The inode that dirfd, path and AT_ flags name. The descriptor's own when the path is empty. */
+static int target_in(struct target *out, i32 dirfd, uaddr_t path, u32 flags) {
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, dirfd, path, walk_flags_of(flags));
   if (r) return r;
-  *out = w->inode, w->inode = NULL;
+  *out = (struct target){w->inode, w->mount}, w->inode = NULL;
+  mount_hold(out->mount);
   return 0;
 }
-static int inode_of_fd(struct inode **out, i32 fd, bool path_fine) {
+static int target_of_fd(struct target *out, i32 fd, bool path_fine) {
   struct ofd *f = fd_get(current->process->fds, fd);
   if (!f || !f->inode || (!path_fine && (f->flags & O_PATH))) return -EBADF;
-  inode_get(f->inode);
-  *out = f->inode;
+  *out = (struct target){f->inode, f->mount};
+  inode_get(out->inode);
+  mount_hold(out->mount);
   return 0;
 }
-static inline void inode_cleanup(struct inode **ino) {
-  if (*ino) inode_put(*ino);
-}
-#define AUTO_INODE __attribute__((cleanup(inode_cleanup)))
 
 /* ---- stat ---- */
 static int refresh(struct inode *ino) { return ino->ops && ino->ops->getattr ? ino->ops->getattr(ino) : 0; }
@@ -43,15 +52,15 @@ static i64 stat_out(struct inode *ino, uaddr_t buf) {
 
 i64 sys_newfstatat(i32 dirfd, uaddr_t path, uaddr_t buf, u32 flags) {
   if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) return -EINVAL;
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_in(&ino, dirfd, path, flags);
-  return r ? r : stat_out(ino, buf);
+  struct target t AUTO_TARGET = {0};
+  int r = target_in(&t, dirfd, path, flags);
+  return r ? r : stat_out(t.inode, buf);
 }
 
 i64 sys_fstat(i32 fd, uaddr_t buf) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_of_fd(&ino, fd, true);
-  return r ? r : stat_out(ino, buf);
+  struct target t AUTO_TARGET = {0};
+  int r = target_of_fd(&t, fd, true);
+  return r ? r : stat_out(t.inode, buf);
 }
 
 static struct guest_statx_timestamp statx_time(struct timespec64 t) {
@@ -61,43 +70,45 @@ static struct guest_statx_timestamp statx_time(struct timespec64 t) {
 i64 sys_statx(i32 dirfd, uaddr_t path, u32 flags, u32 mask, uaddr_t buf) {
   u32 known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
   if ((flags & ~known) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (mask & 0x80000000u)) return -EINVAL;
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_in(&ino, dirfd, path, flags);
-  if (!r) r = refresh(ino);
+  struct target t AUTO_TARGET = {0};
+  int r = target_in(&t, dirfd, path, flags);
+  if (!r) r = refresh(t.inode);
   if (r) return r;
+  const struct inode *ino = t.inode;
   struct guest_statx st = {
       .stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, .stx_blksize = PAGE_BYTES, .stx_nlink = ino->nlink,
       .stx_uid = ino->uid, .stx_gid = ino->gid, .stx_mode = (u16)ino->mode, .stx_ino = ino->ino, .stx_size = ino->size,
       .stx_blocks = ino->blocks_512, .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT, .stx_atime = statx_time(ino->atime),
       .stx_btime = statx_time(ino->btime), .stx_ctime = statx_time(ino->ctime), .stx_mtime = statx_time(ino->mtime),
       .stx_rdev_major = dev_major(ino->rdev), .stx_rdev_minor = dev_minor(ino->rdev), .stx_dev_major = dev_major(ino->sb->dev),
-      .stx_dev_minor = dev_minor(ino->sb->dev), .stx_mnt_id = ino->sb->mount_id};
-  if (ino == ino->sb->root) st.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+      .stx_dev_minor = dev_minor(ino->sb->dev), .stx_mnt_id = t.mount ? t.mount->mount_id : ino->sb->mount_id};
+  if (ino == (t.mount ? t.mount : ino->sb)->root) st.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
   return COPY_OUT(buf, st);
 }
 
 /* ---- statfs ---- */
-static i64 statfs_out(const struct inode *ino, uaddr_t buf) {
-  const struct superblock *sb = ino->sb;
+static i64 statfs_out(const struct target *t, uaddr_t buf) {
+  const struct superblock *sb = t->inode->sb;
+  u32 flags = t->mount ? t->mount->mount_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) : 0; /* ST_ have the same values */
   u64 free_blocks = sb->blocks_limit - MIN(sb->blocks_used, sb->blocks_limit);
   u64 free_inodes = sb->inodes_limit - MIN(sb->inodes_used, sb->inodes_limit);
   struct guest_statfs st = {.f_type = (i64)sb->magic, .f_bsize = PAGE_BYTES, .f_blocks = sb->blocks_limit, .f_bfree = free_blocks,
                             .f_bavail = free_blocks, .f_files = sb->inodes_limit, .f_ffree = free_inodes, .f_namelen = 255,
-                            .f_frsize = PAGE_BYTES, .f_flags = 0x20 | (sb->read_only ? ST_RDONLY : 0)}; /* 0x20: flags are valid */
+                            .f_frsize = PAGE_BYTES, .f_flags = 0x20 | flags | (sb->read_only ? ST_RDONLY : 0)}; /* 0x20: flags are valid */
   st.f_fsid[0] = (i32)sb->dev;
   return COPY_OUT(buf, st);
 }
 
 i64 sys_statfs(uaddr_t path, uaddr_t buf) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_in(&ino, AT_FDCWD, path, 0);
-  return r ? r : statfs_out(ino, buf);
+  struct target t AUTO_TARGET = {0};
+  int r = target_in(&t, AT_FDCWD, path, 0);
+  return r ? r : statfs_out(&t, buf);
 }
 
 i64 sys_fstatfs(i32 fd, uaddr_t buf) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_of_fd(&ino, fd, true);
-  return r ? r : statfs_out(ino, buf);
+  struct target t AUTO_TARGET = {0};
+  int r = target_of_fd(&t, fd, true);
+  return r ? r : statfs_out(&t, buf);
 }
 
 /* ---- access ---- */
@@ -110,10 +121,10 @@ i64 sys_faccessat2(i32 dirfd, uaddr_t path, i32 mode, u32 flags) {
   int r = path_in(&a, dirfd, path);
   if (r) return r;
   if (!(w = walk_new())) return -ENOMEM;
-  if ((r = path_walk(caller_fs(), &cred, a.at.at, a.at.at_path, a.at.path, walk_flags_of(flags), w))) return r;
+  if ((r = path_walk_at(caller_fs(), &cred, &a.at, walk_flags_of(flags), w))) return r;
   if (!mode) return 0;
   u32 type = w->inode->mode & S_IFMT;
-  if ((mode & 2) && w->inode->sb->read_only && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) return -EROFS;
+  if ((mode & 2) && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK) && (r = mount_may_write(w->mount, w->inode))) return r;
   return inode_permission(w->inode, &cred, (u32)mode);
 }
 i64 sys_faccessat(i32 dirfd, uaddr_t path, i32 mode) { return sys_faccessat2(dirfd, path, mode, 0); }
@@ -121,31 +132,35 @@ i64 sys_faccessat(i32 dirfd, uaddr_t path, i32 mode) { return sys_faccessat2(dir
 /* ---- mode, owner, times ---- */
 i64 sys_fchmodat2(i32 dirfd, uaddr_t path, u32 mode, u32 flags) {
   if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_in(&ino, dirfd, path, flags);
-  return r ? r : inode_chmod(ino, caller(), mode);
+  struct target t AUTO_TARGET = {0};
+  int r = target_in(&t, dirfd, path, flags);
+  if (!r) r = mount_may_write(t.mount, t.inode);
+  return r ? r : inode_chmod(t.inode, caller(), mode);
 }
 i64 sys_fchmodat(i32 dirfd, uaddr_t path, u32 mode) { return sys_fchmodat2(dirfd, path, mode, 0); }
 i64 sys_fchmod(i32 fd, u32 mode) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_of_fd(&ino, fd, false);
-  return r ? r : inode_chmod(ino, caller(), mode);
+  struct target t AUTO_TARGET = {0};
+  int r = target_of_fd(&t, fd, false);
+  if (!r) r = mount_may_write(t.mount, t.inode);
+  return r ? r : inode_chmod(t.inode, caller(), mode);
 }
 
 i64 sys_fchownat(i32 dirfd, uaddr_t path, u32 uid, u32 gid, u32 flags) {
   if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_in(&ino, dirfd, path, flags);
-  return r ? r : inode_chown(ino, caller(), uid, gid);
+  struct target t AUTO_TARGET = {0};
+  int r = target_in(&t, dirfd, path, flags);
+  if (!r) r = mount_may_write(t.mount, t.inode);
+  return r ? r : inode_chown(t.inode, caller(), uid, gid);
 }
 i64 sys_fchown(i32 fd, u32 uid, u32 gid) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_of_fd(&ino, fd, false);
-  return r ? r : inode_chown(ino, caller(), uid, gid);
+  struct target t AUTO_TARGET = {0};
+  int r = target_of_fd(&t, fd, false);
+  if (!r) r = mount_may_write(t.mount, t.inode);
+  return r ? r : inode_chown(t.inode, caller(), uid, gid);
 }
 
 i64 sys_utimensat(i32 dirfd, uaddr_t path, uaddr_t times, u32 flags) {
-  struct timespec64 t[2];
+  struct timespec64 set[2];
   if (times) {
     struct guest_timespec in[2];
     int r = copy_in(in, times, sizeof in);
@@ -153,31 +168,32 @@ i64 sys_utimensat(i32 dirfd, uaddr_t path, uaddr_t times, u32 flags) {
     for (u32 i = 0; i < 2; i++) {
       bool special = in[i].tv_nsec == UTIME_NOW || in[i].tv_nsec == UTIME_OMIT;
       if (!special && (in[i].tv_nsec < 0 || in[i].tv_nsec > 999999999)) return -EINVAL;
-      t[i] = (struct timespec64){in[i].tv_sec, (i32)in[i].tv_nsec};
+      set[i] = (struct timespec64){in[i].tv_sec, (i32)in[i].tv_nsec};
     }
-    if (t[0].nsec == UTIME_OMIT && t[1].nsec == UTIME_OMIT) return 0;
+    if (set[0].nsec == UTIME_OMIT && set[1].nsec == UTIME_OMIT) return 0;
   }
   if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-  struct inode *ino AUTO_INODE = NULL;
+  struct target t AUTO_TARGET = {0};
   int r;
   if (!path && dirfd != AT_FDCWD)
-    r = flags ? -EINVAL : inode_of_fd(&ino, dirfd, false);
+    r = flags ? -EINVAL : target_of_fd(&t, dirfd, false);
   else
-    r = inode_in(&ino, dirfd, path, flags);
-  return r ? r : inode_set_times(ino, caller(), times ? t : NULL);
+    r = target_in(&t, dirfd, path, flags);
+  if (!r) r = mount_may_write(t.mount, t.inode);
+  return r ? r : inode_set_times(t.inode, caller(), times ? set : NULL);
 }
 
 /* ---- extended attributes ---- */
 static i64 xattr_path(uaddr_t path, u32 flags, uaddr_t name, i64 answer) {
   char text[XATTR_NAME_MAX + 1];
-  struct inode *ino AUTO_INODE = NULL;
-  i64 r = inode_in(&ino, AT_FDCWD, path, flags);
+  struct target t AUTO_TARGET = {0};
+  i64 r = target_in(&t, AT_FDCWD, path, flags);
   if (!r && name && (r = strncpy_in(text, name, sizeof text)) == -ENAMETOOLONG) r = -ERANGE;
   return r < 0 ? r : name && r == 0 ? -ERANGE : answer;
 }
 static i64 xattr_fd(i32 fd, i64 answer) {
-  struct inode *ino AUTO_INODE = NULL;
-  int r = inode_of_fd(&ino, fd, false);
+  struct target t AUTO_TARGET = {0};
+  int r = target_of_fd(&t, fd, false);
   return r ? r : answer;
 }
 i64 sys_setxattr(uaddr_t path, uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size, UNUSED i32 flags) {

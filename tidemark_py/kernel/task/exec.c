@@ -37,9 +37,10 @@ static int open_program(const struct process *p, struct inode *at, const char *a
   int r = path_walk(p->fs, &p->cred, at, at_path, path, walk_flags, w);
   if (r == 0 && (w->inode->mode & S_IFMT) == S_IFLNK) r = -ELOOP;
   if (r == 0 && (w->inode->mode & S_IFMT) != S_IFREG) r = -EACCES;
-  if (r == 0) r = inode_permission(w->inode, &p->cred, 1);
+  if (r == 0) r = w->mount->mount_flags & MS_NOEXEC ? -EACCES : inode_permission(w->inode, &p->cred, 1);
   if (r == 0 && w->inode->writers) r = -ETXTBSY;
   if (r == 0) r = file_open_inode(w->inode, w->path, O_RDONLY, out);
+  if (r == 0) ofd_set_mount(*out, w->mount);
   walk_free(w);
   return r;
 }

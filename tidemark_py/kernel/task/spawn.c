@@ -67,7 +67,9 @@ static int spawn_directory(struct process *p, const struct request *r) {
     if (path) {
       inode_get(w->inode);
       inode_put(p->fs->cwd);
-      p->fs->cwd = w->inode;
+      mount_hold(w->mount);
+      mount_drop(p->fs->cwd_mount);
+      p->fs->cwd = w->inode, p->fs->cwd_mount = w->mount;
       kfree(p->fs->cwd_path);
       p->fs->cwd_path = path;
     } else e = -ENOMEM;
