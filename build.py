@@ -14,6 +14,7 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   layer     a file layer from deb:pkg[,pkg...], dir:PATH or tar:FILE
   site      the static site into build/site
   bench     figures beside native and qemu-riscv64, in one run
+  suites    CPython's own tests of processes inside Pyodide in Chromium: a table of passed, failed, skipped
 """
 
 from __future__ import annotations
@@ -260,6 +261,30 @@ def bench(a: argparse.Namespace) -> int:
 
     programs()
     return checked(lambda: benchmarks.bench(as_json=a.json, host=a.host, rounds=a.rounds))
+
+
+# ---- other people's tests ----
+
+
+def suites_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--suite", action="append", default=[], metavar="NAME", help="test_subprocess ... (default: all)")
+    p.add_argument("--seconds", type=float, default=60.0, metavar="S", help="longest silence of a test that hangs not")
+    p.add_argument("--jit", choices=("off", "on"), default="off", help="translate hot guest code")
+    p.add_argument("--report", type=Path, metavar="FILE.md", help="also write the table there, and FILE.json")
+    p.add_argument("--verbose", action="store_true", help="whole tracebacks, and what the page says")
+    p.add_argument("only", nargs="*", metavar="NAME", help="only tests whose name contains one of these")
+
+
+@task(suites_arguments)
+def suites(a: argparse.Namespace) -> int:
+    """CPython's test_subprocess, test_asyncio.test_subprocess and the process parts of test_os, test_popen, test_shutil
+    inside Pyodide; the tests come from Debian's libpython3.13-testsuite."""
+    from tidemark_py.dev import suites as cpython
+    from tidemark_py.dev.run import checked
+
+    o = cpython.Options(a.suite or list(cpython.SUITES), a.only, a.seconds, a.jit, a.report, a.verbose)
+    programs()
+    return checked(lambda: cpython.suites(o))
 
 
 def main(argv: list[str] | None = None) -> int:

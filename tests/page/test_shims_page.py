@@ -292,3 +292,42 @@ said.append(await asyncio.wait_for(queue.get(), 40))
 worker.terminate()
 said
 """, 90) == ["ready", "IN A WORKER 3"]
+
+
+def test_spawn_family_and_the_flag_of_inheritance(page: Page) -> None:
+    out = run(page, """
+import fcntl
+rt = await installed()
+said = [os.spawnlp(os.P_WAIT, "sh", "sh", "-c", "exit 6"), os.spawnv(os.P_WAIT, "/nothing", ["nothing"])]
+pid = os.spawnvpe(os.P_NOWAIT, "sh", ["sh", "-c", "kill -9 $$"], {})
+said.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+os.putenv("BEHIND", "its back")
+said.append(subprocess.getoutput("echo $BEHIND"))
+os.unsetenv("BEHIND")
+with open("/tmp/own", "w") as f:
+    said.append(os.get_inheritable(f.fileno()))
+    fcntl.fcntl(f.fileno(), fcntl.F_SETFD, 0)
+    said.append(os.get_inheritable(f.fileno()))
+    said.append(fcntl.fcntl(f.fileno(), fcntl.F_GETFD))
+try:
+    os.get_inheritable(f.fileno() if not f.closed else 999)
+except OSError as e:
+    said.append(e.errno == 8)
+said
+""")
+    assert out == [6, 127, -9, "its back", False, True, 0, True]
+
+
+def test_asyncio_drain_raises_when_the_child_has_gone(page: Page) -> None:
+    out = run(page, """
+rt = await installed()
+p = await asyncio.create_subprocess_exec("sh", "-c", "exec <&-; sleep 0.1", stdin=subprocess.PIPE)
+p.stdin.write(bytes(4 << 20))
+try:
+    await p.stdin.drain()
+    said = "nothing"
+except (BrokenPipeError, ConnectionResetError) as e:
+    said = "gone"
+[said, await p.wait()]
+""")
+    assert out == ["gone", 0]

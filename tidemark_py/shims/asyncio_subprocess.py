@@ -93,12 +93,13 @@ class _WritePipe(asyncio.WriteTransport):
             await self._writer.drain()
         except Exception as e:
             error = e
+        if error is not None:
+            self._lose(error)  # who waits for room hears of it there
+            return
         self._unwritten -= size
-        if self._paused and (self._unwritten <= HIGH_WATER // 4 or error):
+        if self._paused and self._unwritten <= HIGH_WATER // 4:
             self._paused = False
             self._owner.protocol.resume_writing()
-        if error is not None:
-            self._lose(error)
 
     def _lose(self, error: Exception | None) -> None:
         self._closing = True
@@ -121,6 +122,10 @@ class _WritePipe(asyncio.WriteTransport):
 
     def abort(self) -> None:
         self._lose(None)
+
+    def peer_gone(self) -> None:
+        """Nobody reads any more: an error when something was still to be written, as unix_events has it."""
+        self._lose(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) if self._unwritten else None)
 
     def close(self) -> None:
         if not self._closing:
@@ -182,7 +187,7 @@ class _Transport(asyncio.SubprocessTransport):
                 waiter.set_result(code or 0)
         stdin = self._pipes.get(0)
         if stdin is not None:
-            stdin.abort()
+            stdin.peer_gone()
         self._finish()
 
     def lost(self, number: int, error: Exception | None) -> None:
@@ -240,7 +245,7 @@ class _Transport(asyncio.SubprocessTransport):
         for pipe in list(self._pipes.values()):
             pipe.close()
         if self._returncode is None and not self._child.process._exit.done:
-            self._child.process.send_signal(9)
+            self._child.process.kill()
 
 
 def _stream(value: Any) -> int:

@@ -9,6 +9,7 @@ import builtins
 import errno
 import fcntl
 import io
+import operator
 import os
 import shutil
 import stat
@@ -165,21 +166,19 @@ def _dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
             this.put(this.descriptors[fd], fd2)
         else:
             this.forget(fd2)
-    if inheritable and fd2 in this.descriptors:
-        this.inheritable.add(fd2)
+    (this.inheritable.add if inheritable else this.inheritable.discard)(fd2)
     return fd2
 
 
 def _get_inheritable(fd: int, /) -> bool:
-    this = _table()
-    return fd in this.inheritable if fd in this.descriptors else _real["get_inheritable"](fd)
+    _real["fstat"](fd)  # Emscripten keeps no such flag, and knows every number to be inheritable
+    return fd in _table().inheritable or fd in STANDARD
 
 
 def _set_inheritable(fd: int, inheritable: int, /) -> None:
+    _real["fstat"](fd)
     this = _table()
-    if fd not in this.descriptors:
-        _real["set_inheritable"](fd, inheritable)
-    elif inheritable:
+    if inheritable:
         this.inheritable.add(fd)
     else:
         this.inheritable.discard(fd)
@@ -256,9 +255,25 @@ def _posix_spawnp(path: Any, argv: Any, env: Any, /, **options: Any) -> int:
     return _spawn(path, argv, env, True, **options)
 
 
+def _spawnvef(mode: int, file: Any, args: Any, env: Any, func: Any) -> int:
+    """What os.spawnl and its relatives come down to: func is execv, execve, execvp or execvpe."""
+    if not isinstance(args, (tuple, list)):
+        raise TypeError("argv must be a tuple or a list")
+    if not args or not args[0]:
+        raise ValueError("argv first element cannot be empty")
+    try:
+        pid = _spawn(file, args, env, func in (os.execvp, os.execvpe))
+    except OSError:
+        if mode == os.P_NOWAIT:
+            raise
+        return NOT_STARTED  # what a child says whose exec failed
+    return pid if mode == os.P_NOWAIT else os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def _system(command: Any) -> int:
     this = machine()
-    child = this.block(launch(this, ["/bin/sh", "-c", *strings([command])], executable="/bin/sh"))
+    args = ["/bin/sh", "-c", *strings([command])]
+    child = this.block(launch(this, args, executable="/bin/sh", env=environment(None)))
     return this.wait(child.pid)[1]
 
 
@@ -297,13 +312,23 @@ def _which(cmd: Any, mode: int = os.F_OK | os.X_OK, path: Any = None) -> Any:
 def _fcntl(fd: Any, cmd: int, arg: Any = 0, /) -> Any:
     this = _table()
     number = fd if isinstance(fd, int) else fd.fileno()
+    if cmd == fcntl.F_GETFD:
+        return 0 if _get_inheritable(number) else fcntl.FD_CLOEXEC
+    if cmd == fcntl.F_SETFD:
+        _set_inheritable(number, not arg & fcntl.FD_CLOEXEC)
+        return 0
     if number in this.descriptors and cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         return this.block(this.port.request(m.StreamControl(this.descriptors[number].fd, cmd, int(arg)))).result
     return _real["fcntl"](fd, cmd, arg)
 
 
-def _not_here(*_: Any) -> None:
+def _not_here(real: int, effective: int, /) -> None:
     """Its presence tells subprocess that user= and group= work for children."""
+    for number in (real, effective):
+        if not -1 <= operator.index(number) < 1 << 32:
+            raise OverflowError("the number of a user or group has 32 bits")
+    if {real, effective} <= {-1, 0}:
+        return  # nothing would change
     raise PermissionError(errno.EPERM, "this Python stays who it is; give user= and group= to the child")
 
 
@@ -312,9 +337,12 @@ NEW: dict[str, Callable[..., Any]] = {
     "dup": _dup, "dup2": _dup2, "get_inheritable": _get_inheritable, "set_inheritable": _set_inheritable,
     "waitpid": _waitpid, "wait": _wait, "kill": _kill, "killpg": _killpg, "posix_spawn": _posix_spawn,
     "posix_spawnp": _posix_spawnp, "system": _system, "get_terminal_size": _get_terminal_size,
-    "geteuid": lambda: 0, "getegid": lambda: 0, "setreuid": _not_here, "setregid": _not_here,
+    "_spawnvef": _spawnvef, "getuid": lambda: 0, "getgid": lambda: 0, "geteuid": lambda: 0, "getegid": lambda: 0,
+    "setreuid": _not_here, "setregid": _not_here,
 }  # fmt: skip
 F_SETPIPE_SZ, F_GETPIPE_SZ = 1031, 1032
+STANDARD = (0, 1, 2)
+NOT_STARTED = 127
 CONSTANTS = {"POSIX_SPAWN_OPEN": 0, "POSIX_SPAWN_CLOSE": 1, "POSIX_SPAWN_DUP2": 2, "POSIX_SPAWN_CLOSEFROM": 3}
 
 
@@ -326,7 +354,7 @@ def patch() -> None:
     for name, value in CONSTANTS.items():
         if not hasattr(os, name):
             setattr(os, name, value)
-    _real["which"] = shutil.which
+    _real["which"], _real["fstat"] = shutil.which, os.fstat
     shutil.which = _which
     _real["fcntl"] = fcntl.fcntl
     fcntl.fcntl = _fcntl
@@ -335,4 +363,4 @@ def patch() -> None:
     os.environ.pop("PYTHONINSPECT", None)
     os.environ.pop("LD_LIBRARY_PATH", None)
     if not sys.executable or "pyodide" in sys.executable or "this.program" in sys.executable:
-        sys.executable = "/usr/bin/python3"
+        sys.executable = sys._base_executable = "/usr/bin/python3"  # type: ignore[attr-defined]

@@ -32,10 +32,18 @@ def strings(values: Any) -> list[str]:
     return found
 
 
-def environment(env: Mapping[Any, Any] | None) -> dict[str, str]:
-    """env as text; None is os.environ. Raises ValueError as fork_exec does."""
-    if env is None:
+def current_environment() -> dict[str, str]:
+    """The process' own, with what os.putenv and os.unsetenv did behind os.environ's back."""
+    create = getattr(sys.modules.get("posix"), "_create_environ", None)
+    if create is None:
         return dict(os.environ)
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in create().items()}
+
+
+def environment(env: Mapping[Any, Any] | None) -> dict[str, str]:
+    """env as text; None is this process' own. Raises ValueError as fork_exec does."""
+    if env is None:
+        return current_environment()
     result = {os.fsdecode(k): os.fsdecode(v) for k, v in env.items()}
     for name, value in result.items():
         if "=" in name:
