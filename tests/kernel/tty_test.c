@@ -18,8 +18,9 @@ static void fake_set_tty(struct tty *t) {
 }
 static bool fake_in_session(i32 pgid, UNUSED i32 sid) { return pgid < 100; }
 static void fake_hangup(i32 sid, UNUSED i32 foreground) { hung_sid = sid, fake_set_tty(NULL); }
+static bool fake_privileged(void) { return true; }
 static const struct tty_task_ops fake_ops = {fake_signal_group, fake_background, fake_session, fake_group, fake_leader,
-                                             fake_tty, fake_set_tty, fake_in_session, fake_hangup, NULL};
+                                             fake_tty, fake_set_tty, fake_in_session, fake_hangup, fake_privileged, NULL};
 int chrdev_register(UNUSED u32 major, UNUSED u32 first, UNUSED u32 minors, UNUSED const struct ofd_ops *ops,
                     UNUSED int (*open)(struct inode *, struct ofd *)) { return 0; }
 void fs_on_new_root(UNUSED int (*fn)(struct inode *)) {}

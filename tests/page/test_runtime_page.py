@@ -121,6 +121,20 @@ def test_roots_are_fresh_copies(page: Page) -> None:
     """) == ["0\n", "1\n", "2\n", False, True]
 
 
+def test_a_root_can_be_dropped_as_soon_as_its_processes_are_killed(page: Page) -> None:
+    assert page.run("""
+        rt = await shared_runtime()
+        for _ in range(20):
+            root = await rt.root_new(0)
+            script = "sleep 100 & (sleep 100; :) & yes | cat > /dev/null & while :; do :; done"
+            p = await rt.spawn(["sh", "-c", script], root=root, stdout=tm.DEVNULL)
+            await asyncio.sleep(0.05)
+            await rt.kill_all()
+            await rt.root_drop(root)
+        "dropped"
+    """) == "dropped"
+
+
 def test_a_read_only_mount_refuses_guests_and_the_api(page: Page) -> None:
     assert page.run("""
         import errno

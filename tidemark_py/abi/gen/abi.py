@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "b6f777aa61eed788fc343e4f92c6a7019f2a602532fd1ce7fdf931c1b30651bf"
-ABI_HASH32: Final = 0xb6f777aa
+ABI_HASH: Final = "19407e93d820b80d16eb2d10bfb29386092156ffc6d4d72ff3f38d32f6da8537"
+ABI_HASH32: Final = 0x19407e93
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -776,7 +776,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(55, "fchown", (("fd", "fd"), ("uid", "uid"), ("gid", "uid"),), "full", "", "fchown(2)", False, "none", True),
     SyscallRow(56, "openat", (("dirfd", "fd"), ("path", "cstr"), ("flags", "openflags"), ("mode", "mode"),), "full", "", "openat(2)", True, "sys", True),
     SyscallRow(57, "close", (("fd", "fd"),), "full", "", "close(2)", True, "none", True),
-    SyscallRow(58, "vhangup", (), "none", "", "vhangup(2)", False, "none", True),
+    SyscallRow(58, "vhangup", (), "full", "", "vhangup(2)", False, "none", True),
     SyscallRow(59, "pipe2", (("fds", "ptr"), ("flags", "openflags"),), "full", "", "pipe(2)", False, "none", True),
     SyscallRow(60, "quotactl", (("cmd", "uint"), ("special", "cstr"), ("id", "uid"), ("addr", "ptr"),), "none", "", "quotactl(2)", False, "none", True),
     SyscallRow(61, "getdents64", (("fd", "fd"), ("dirp", "ptr"), ("count", "uint"),), "full", "", "getdents(2)", False, "none", True),

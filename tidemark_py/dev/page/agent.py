@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import json
 import signal
 import struct
@@ -25,7 +24,6 @@ import tidemark_py as tm
 HEAD = struct.Struct("<BI")
 CHUNK_BYTES = 1 << 16
 DRAIN_S = 2.0  # for output of a command whose processes are all gone
-RELEASE_S = 5.0  # for a killed thread to leave its worker
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as shells say it
 
 host = js.tidemarkAgent
@@ -218,23 +216,11 @@ class Agent:
         if not keep or not self.scratch_root:
             old, self.scratch_root = self.scratch_root, 0
             if old:
-                await self.drop(old)
+                await self.runtime.root_drop(old)
             self.scratch_root = await self.runtime.root_new(0)
             for path, read_only in self.mounts:
                 await self.runtime.fs.mount(path, read_only=read_only, root=self.scratch_root)
         return self.scratch_root
-
-    async def drop(self, root: int) -> None:
-        """Forget a root. A killed thread is reaped before its worker has let go of everything: that is waited for."""
-        end = time.monotonic() + RELEASE_S
-        while True:
-            try:
-                await self.runtime.root_drop(root)
-                return
-            except OSError as e:
-                if e.errno != errno.EBUSY or time.monotonic() > end:
-                    raise
-            await asyncio.sleep(0.002)
 
     async def kill_all(self) -> None:
         """No process of the command is left when this returns."""

@@ -46,6 +46,7 @@ static i64 call_fchownat(const u64 a[6]) { return sys_fchownat((i32)a[0], a[1], 
 static i64 call_fchown(const u64 a[6]) { return sys_fchown((i32)a[0], (u32)a[1], (u32)a[2]); }
 static i64 call_openat(const u64 a[6]) { return sys_openat((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
 static i64 call_close(const u64 a[6]) { return sys_close((i32)a[0]); }
+static i64 call_vhangup(UNUSED const u64 a[6]) { return sys_vhangup(); }
 static i64 call_pipe2(const u64 a[6]) { return sys_pipe2(a[0], (u32)a[1]); }
 static i64 call_getdents64(const u64 a[6]) { return sys_getdents64((i32)a[0], a[1], (u32)a[2]); }
 static i64 call_lseek(const u64 a[6]) { return sys_lseek((i32)a[0], (i64)a[1], (i32)a[2]); }
@@ -287,7 +288,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [55] = {"fchown", call_fchown, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_UID, SYSCALL_ARG_UID}},
   [56] = {"openat", call_openat, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_OPENFLAGS, SYSCALL_ARG_MODE}},
   [57] = {"close", call_close, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_FD}},
-  [58] = {"vhangup", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
+  [58] = {"vhangup", call_vhangup, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [59] = {"pipe2", call_pipe2, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_PTR, SYSCALL_ARG_OPENFLAGS}},
   [60] = {"quotactl", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_UINT, SYSCALL_ARG_CSTR, SYSCALL_ARG_UID, SYSCALL_ARG_PTR}},
   [61] = {"getdents64", call_getdents64, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT}},

@@ -103,6 +103,7 @@ i64 sys_fchownat(i32 dirfd, uaddr_t path, u32 uid, u32 gid, u32 flags);
 i64 sys_fchown(i32 fd, u32 uid, u32 gid);
 i64 sys_openat(i32 dirfd, uaddr_t path, u32 flags, u32 mode);
 i64 sys_close(i32 fd);
+i64 sys_vhangup(void);
 i64 sys_pipe2(uaddr_t fds, u32 flags);
 i64 sys_getdents64(i32 fd, uaddr_t dirp, u32 count);
 i64 sys_lseek(i32 fd, i64 offset, i32 whence);

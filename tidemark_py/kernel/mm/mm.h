@@ -78,6 +78,7 @@ struct mm *mm_create(void);                /* NULL: no memory */
 struct mm *mm_fork(const struct mm *from); /* areas copied, files referenced; pages are moved by task/fork.c */
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);                /* last reference: frees areas and code cache (not guest bytes) */
+void mm_release_files(struct mm *mm);      /* with the last reference: files and shared memory of areas nobody will touch */
 void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_bytes); /* without memory: none */
 /* own memory: forget every page: zero resident bytes and permission bytes, for exec or before the worker is pooled. */
 void mm_reset_guest(struct mm *mm);

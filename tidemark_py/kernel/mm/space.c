@@ -53,13 +53,21 @@ void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_by
 
 void mm_get(struct mm *mm) { mm->refs++; }
 
-void mm_put(struct mm *mm) {
-  if (!mm || --mm->refs) return;
+/* The areas stay: mm_reset_guest clears by them. What had a file keeps saying that its pages have content. */
+void mm_release_files(struct mm *mm) {
+  if (mm->refs > 1) return;
   for (u32 i = 0; i < mm->vma_count; i++) {
-    const struct vma *v = &mm->vmas[i];
+    struct vma *v = &mm->vmas[i];
     if (v->shared && v->file && (v->prot & PERM_W)) mm_file_written(v->file);
     area_refs_put(v);
+    v->shared |= v->file != NULL;
+    v->file = NULL, v->memory = NULL;
   }
+}
+
+void mm_put(struct mm *mm) {
+  if (!mm || --mm->refs) return;
+  mm_release_files(mm);
   cpu_code_free(mm);
   if (mm->args && !--mm->args->refs) kfree(mm->args);
   kfree(mm->vmas);

@@ -154,6 +154,12 @@ i64 sys_getsid(i32 pid) {
   struct process *p = process_of(pid);
   return p ? p->sid : -ESRCH;
 }
+i64 sys_vhangup(void) {
+  if (current->process->cred.euid) return -EPERM; /* CAP_SYS_TTY_CONFIG */
+  if (current->process->tty) tty_hang_up(current->process->tty);
+  return 0;
+}
+
 i64 sys_setsid(void) {
   struct process *p = current->process;
   if (p->pgid == p->pid) return -EPERM;

@@ -187,6 +187,7 @@ bool thread_exit(void) {
   }
   p->mm = NULL;
   bool closing = process_memory_closing(p);
+  if (mm) mm_release_files(mm); /* who learns of the end may unmount what was mapped */
   thread_discard(t);
   if (vfork_parent) {
     p->vfork_waiter = NULL;

@@ -46,14 +46,15 @@ static void session_drop_tty(i32 sid) {
 
 void session_leader_exit(struct process *p) {
   struct tty *tty = p->tty;
+  if (!tty && p->hung_up_group > 0) { /* the terminal went before its leader */
+    signal_group(p->hung_up_group, SIGHUP, NULL);
+    signal_group(p->hung_up_group, SIGCONT, NULL);
+  }
   if (!tty || tty_session(tty) != p->sid) return;
   i32 foreground = tty_foreground(tty);
   tty_get(tty);
   tty_session_exit(tty, p->sid);
-  if (foreground > 0) {
-    signal_group(foreground, SIGHUP, NULL);
-    signal_group(foreground, SIGCONT, NULL);
-  }
+  if (foreground > 0) signal_group(foreground, SIGHUP, NULL); /* no SIGCONT: Linux' disassociate_ctty at an exit */
   session_drop_tty(p->sid);
   tty_put(tty);
 }
@@ -78,6 +79,7 @@ static int ops_check_background(struct tty *tty, i32 signo) {
 
 static i32 ops_current_session(void) { return current->process->sid; }
 static i32 ops_current_group(void) { return current->process->pgid; }
+static bool ops_is_privileged(void) { return current->process->cred.euid == 0; }
 static bool ops_current_is_leader(void) { return current->process->sid == current->process->pid; }
 static struct tty *ops_current_tty(void) { return current->process->tty; }
 
@@ -107,10 +109,7 @@ static void ops_hangup_session(i32 sid, i32 foreground) {
   if (leader && leader->sid == sid) {
     signal_process(leader, SIGHUP, NULL);
     signal_process(leader, SIGCONT, NULL);
-  }
-  if (foreground > 0) {
-    signal_group(foreground, SIGHUP, NULL);
-    signal_group(foreground, SIGCONT, NULL);
+    leader->hung_up_group = foreground;
   }
   session_drop_tty(sid);
 }
@@ -125,6 +124,6 @@ static const struct tty_task_ops ops = {
   .current_session = ops_current_session, .current_group = ops_current_group,
   .current_is_leader = ops_current_is_leader, .current_tty = ops_current_tty,
   .set_current_tty = ops_set_current_tty, .group_in_session = ops_group_in_session,
-  .hangup_session = ops_hangup_session, .install_fd = ops_install_fd,
+  .hangup_session = ops_hangup_session, .is_privileged = ops_is_privileged, .install_fd = ops_install_fd,
 };
 void task_session_boot(void) { tty_task_ops = &ops; }

@@ -77,6 +77,7 @@ struct process {
   struct credentials cred;
   struct signal_actions *actions;
   struct signal_pending pending;
+  i32 hung_up_group; /* of a session leader whose terminal was hung up: its foreground then */
   struct tty *tty; /* controlling terminal of the session (copied at fork) */
   struct thread *vfork_waiter; /* parent thread on hold until we exec or exit */
   struct rlimit64 { u64 cur, max; } limits[16];

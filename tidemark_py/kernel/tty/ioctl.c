@@ -66,7 +66,10 @@ static i64 give_up_controlling(struct tty *t) {
   i32 session = t->session, foreground = t->foreground;
   t->session = t->foreground = 0;
   tty_task_ops->set_current_tty(NULL);
-  if (session) tty_task_ops->hangup_session(session, foreground);
+  if (session && foreground > 0) {
+    tty_task_ops->signal_group(foreground, SIGHUP);
+    tty_task_ops->signal_group(foreground, SIGCONT);
+  }
   return 0;
 }
 
@@ -173,6 +176,7 @@ i64 tty_ioctl(struct tty *t, UNUSED struct ofd *f, bool master, u32 request, uad
     case TIOCSCTTY: return master ? -ENOTTY : take_as_controlling(t);
     case TIOCNOTTY: return give_up_controlling(t);
     case TIOCVHANGUP:
+      if (!tty_task_ops->is_privileged()) return -EPERM;
       tty_hang_up(t);
       return 0;
     case TCFLSH: return (r = check_change(t, master)) ? r : flush(t, master, arg);

@@ -290,7 +290,7 @@ static i64 read_line(struct tty *t, struct iobuf *io) {
   return done;
 }
 
-i64 ldisc_read(struct tty *t, struct iobuf *io, bool nonblock) {
+i64 ldisc_read(struct tty *t, struct iobuf *io, bool nonblock, u32 hang_ups) {
   u64 deadline = WAIT_FOREVER, tick = t->termios.c_cc[VTIME] * 100000000ull;
   u32 minimum = t->termios.c_cc[VMIN];
   if (!LFLAG(ICANON) && tick && !minimum) deadline = host_monotonic_ns() + tick;
@@ -316,7 +316,7 @@ i64 ldisc_read(struct tty *t, struct iobuf *io, bool nonblock) {
       if (!minimum && !tick) break;
     }
     if (!t->master_open) return done ? done : -EIO;
-    if (t->hung_up) break;
+    if (t->hang_ups != hang_ups) break;
     if (nonblock) return done ? done : -EAGAIN;
     r = wait_on(&t->slave_read, deadline);
     if (r == -ETIMEDOUT) {

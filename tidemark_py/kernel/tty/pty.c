@@ -3,7 +3,7 @@
  * Owns struct tty and the table of open pairs. A pair lives while any description, session or lookup refers to it; its
  * number is free again when the master closes. The master's writes run the line discipline at once: there is no second
  * buffer. tty_task_ops (installed by task/) sends the signals.
- * Missing: BREAK, modem lines; a slave opened after vhangup(2) revives older descriptions of it. */
+ * Missing: BREAK, modem lines. */
 #include "tty_core.h"
 
 const struct tty_task_ops *tty_task_ops;
@@ -49,7 +49,8 @@ int pty_slave_attach(struct tty *t, struct ofd *ofd) {
   if (!t->master_open || t->locked) return -EIO;
   if (t->exclusive && t->slave_opens) return -EBUSY;
   tty_get(t);
-  t->slave_opens++, t->slave_closed = t->hung_up = false;
+  t->slave_opens++, t->slave_closed = false;
+  ofd->pos = t->hang_ups; /* a terminal has no position */
   ofd->priv = t, ofd->ops = &pty_slave_ops;
   if (!(ofd->flags & O_NOCTTY) && !t->session && tty_task_ops && tty_task_ops->current_is_leader() &&
       !tty_task_ops->current_tty()) {
@@ -106,13 +107,15 @@ static void end_session(struct tty *t) {
   if (session && tty_task_ops) tty_task_ops->hangup_session(session, foreground);
 }
 
+static bool is_hung_up(const struct ofd *f) { return f->pos != ((const struct tty *)f->priv)->hang_ups; }
+
 void tty_hang_up(struct tty *t) {
-  t->hung_up = true;
+  t->hang_ups++;
   end_session(t);
   wait_wake(&t->slave_read, 0), wait_wake(&t->slave_write, 0), wait_wake(&t->master_wait, 0);
 }
 
-/* The leader died: Linux hangs no pty up, task/ tells the foreground group, and another session may have the terminal. */
+/* The leader died: Linux hangs no pty up; task/ tells the foreground group, and another session may have the terminal. */
 void tty_session_exit(struct tty *t, i32 sid) {
   if (t->session == sid) t->session = t->foreground = 0;
 }
@@ -185,17 +188,17 @@ static void master_release(struct ofd *f) {
 /* ---- slave ---- */
 static i64 slave_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct tty *t = f->priv;
-  if (t->hung_up || !io->left) return 0;
+  if (is_hung_up(f) || !io->left) return 0;
   int r = tty_task_ops->check_background(t, SIGTTIN);
-  return r ? r : ldisc_read(t, io, f->flags & O_NONBLOCK);
+  return r ? r : ldisc_read(t, io, f->flags & O_NONBLOCK, (u32)f->pos);
 }
 
 static i64 slave_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct tty *t = f->priv;
   i64 done = 0, r = 0;
-  if (!t->hung_up && (t->termios.c_lflag & TOSTOP) && (r = tty_task_ops->check_background(t, SIGTTOU))) return r;
+  if (!is_hung_up(f) && (t->termios.c_lflag & TOSTOP) && (r = tty_task_ops->check_background(t, SIGTTOU))) return r;
   while (io->left) {
-    if (t->hung_up) {
+    if (is_hung_up(f)) {
       r = -EIO;
       break;
     }
@@ -222,7 +225,7 @@ static i64 slave_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
 static u32 slave_poll(struct ofd *f, struct poll_table *pt) {
   struct tty *t = f->priv;
   poll_wait(pt, &t->slave_read), poll_wait(pt, &t->slave_write);
-  if (t->hung_up) return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM;
+  if (is_hung_up(f)) return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM;
   u32 ready = 0;
   if (ldisc_ready(t)) ready |= POLLIN | POLLRDNORM;
   if (!output_blocked(t)) ready |= POLLOUT | POLLWRNORM;
@@ -231,7 +234,7 @@ static u32 slave_poll(struct ofd *f, struct poll_table *pt) {
 
 static i64 slave_ioctl(struct ofd *f, u32 request, uaddr_t arg) {
   struct tty *t = f->priv;
-  return t->hung_up ? -EIO : tty_ioctl(t, f, false, request, arg);
+  return is_hung_up(f) ? -EIO : tty_ioctl(t, f, false, request, arg);
 }
 
 static void slave_release(struct ofd *f) {

@@ -15,7 +15,8 @@ struct tty_task_ops {
   struct tty *(*current_tty)(void);
   void (*set_current_tty)(struct tty *tty);        /* of the current session; NULL drops it */
   bool (*group_in_session)(i32 pgid, i32 sid); /* sid 0: in any */
-  void (*hangup_session)(i32 sid, i32 foreground); /* SIGHUP + SIGCONT */
+  void (*hangup_session)(i32 sid, i32 foreground); /* SIGHUP + SIGCONT to the leader; to the foreground when he ends */
+  bool (*is_privileged)(void);                     /* CAP_SYS_ADMIN, CAP_SYS_TTY_CONFIG */
   int (*install_fd)(struct ofd *f, u32 cloexec);   /* TIOCGPTPEER: into the current fd table; takes the reference */
 };
 extern const struct tty_task_ops *tty_task_ops;
@@ -28,5 +29,6 @@ void tty_put(struct tty *tty);
 i32 tty_session(const struct tty *tty);
 i32 tty_foreground(const struct tty *tty);
 u32 tty_device(const struct tty *tty); /* st_rdev: 136:n */
+void tty_hang_up(struct tty *tty);      /* vhangup(2): what is open is dead, what is opened from now on is not */
 void tty_session_exit(struct tty *tty, i32 sid); /* the session leader died */
 #endif

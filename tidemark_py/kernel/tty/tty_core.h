@@ -37,7 +37,8 @@ struct tty {
   bool stopped;      /* ^S or TCOOFF */
   bool stopped_call; /* by TCOOFF: no character starts it again */
 
-  bool master_open, locked, packet, exclusive, hung_up;
+  bool master_open, locked, packet, exclusive;
+  u32 hang_ups; /* so often hung up: a slave description that knows fewer (ofd.pos) is dead */
   bool slave_closed; /* the last slave description is gone (never true before the first open) */
   u8 packet_status;  /* TIOCPKT_* not yet read by the master */
   u32 slave_opens;
@@ -62,7 +63,7 @@ void ldisc_wake(struct tty *t);                            /* readers and poller
 u32 ldisc_room(const struct tty *t);                       /* bytes the master may still write */
 bool ldisc_ready(const struct tty *t);                     /* a read would not block */
 u32 ldisc_readable_bytes(const struct tty *t);             /* FIONREAD */
-i64 ldisc_read(struct tty *t, struct iobuf *io, bool nonblock);
+i64 ldisc_read(struct tty *t, struct iobuf *io, bool nonblock, u32 hang_ups); /* ends when there are more of them */
 void ldisc_flush(struct tty *t);
 void ldisc_termios_changed(struct tty *t, const struct guest_termios2 *old);
 
@@ -71,7 +72,6 @@ extern const struct ofd_ops pty_master_ops, pty_slave_ops;
 struct tty *tty_by_index(u32 index); /* an open master's, or NULL */
 int pty_master_open(struct ofd *ofd, u32 *index);
 int pty_slave_attach(struct tty *t, struct ofd *ofd); /* open(2) of a slave, /dev/tty or /dev/pts/N */
-void tty_hang_up(struct tty *t);
 
 /* ioctl.c */
 i64 tty_ioctl(struct tty *t, struct ofd *f, bool master, u32 request, uaddr_t arg);
