@@ -11,14 +11,25 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "19407e93d820b80d16eb2d10bfb29386092156ffc6d4d72ff3f38d32f6da8537"
-ABI_HASH32: Final = 0x19407e93
+ABI_HASH: Final = "45db18497c8acc35c790df987e6916371c4cfac9f2ff8647856b5a3817d9efe0"
+ABI_HASH32: Final = 0x45db1849
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
 LAYER_FILE_MAGIC: Final = 1179403348
 LAYER_FILE_VERSION: Final = 1
 STAGING_BYTES: Final = 4194304
+FRAME_CHANNELS: Final = 9
+FRAME_SCREEN_CHANNEL: Final = 8
+FRAME_SLOTS: Final = 3
+FRAME_STATE_MIDDLE_SHIFT: Final = 2
+FRAME_STATE_FRONT_SHIFT: Final = 4
+FRAME_STATE_FRESH: Final = 64
+FRAME_STATE_READER_SHIFT: Final = 8
+FRAME_STATE_START: Final = 36
+FRAME_MAGIC: Final = 1380795988
+FRAME_BYTES_MAX: Final = 33554432
+FRAME_SIDE_MAX: Final = 8192
 
 
 class Errno(IntEnum):
@@ -374,6 +385,25 @@ class Spawn(IntEnum):
     SETPGID = 2  # new process group
     CTTY = 4  # fd 0's terminal becomes the controlling terminal (with SETSID)
     FOREGROUND = 8  # and its group the foreground group
+
+
+class FrameKind(IntEnum):
+    """frame_slot.kind, frame_head.kind"""
+
+    NONE = 0  # nothing published yet
+    PIXELS = 1  # a picture, rows from the top
+    TRIANGLES = 2  # vertices, three by three
+    POINTS = 3  # vertices, each a point
+    SCREEN = 4  # the framebuffer: memory that the guest draws into while it is looked at
+
+
+class FrameFormat(IntEnum):
+    """frame_slot.format, frame_head.format; bytes in memory order"""
+
+    RGBA8 = 1  # red, green, blue, alpha: a byte each
+    BGRX8 = 2  # blue, green, red, unused: a byte each; the framebuffer's 32 bits
+    RGB565 = 3  # 16 bits, red on top; the framebuffer's 16 bits
+    XY_RGBA = 16  # vertices: x, y in -1..1 (f32), red, green, blue, alpha in 0..1 (f32): stride 24 at least
 
 
 class Syscall(IntEnum):
@@ -1526,4 +1556,162 @@ class LayerFile:
             v[6],
             v[7],
             v[8],
+        )
+
+
+@dataclass(slots=True)
+class FrameChannel:
+    """A triple-buffered channel of frames: the producer fills its slot (back), the consumer looks at its own (front), the third lies between them, and each changes its own for that by one compare and swap of `state`: nobody waits, no frame is torn. FRAME_SLOTS frame_slot records follow."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIII")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "generation": 0,
+        "state": 4,
+        "published": 8,
+        "taken": 12,
+    }
+    generation: int = 0
+    state: int = 0
+    published: int = 0
+    taken: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.generation,
+            self.state,
+            self.published,
+            self.taken,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FrameChannel:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+        )
+
+
+@dataclass(slots=True)
+class FrameSlot:
+    """One of a channel's three buffers and the frame in it."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIIIIIQ")
+    BYTES: ClassVar[int] = 48
+    OFFSET: ClassVar[dict[str, int]] = {
+        "address": 0,
+        "capacity": 4,
+        "bytes": 8,
+        "kind": 12,
+        "width": 16,
+        "height": 20,
+        "stride": 24,
+        "format": 28,
+        "generation": 32,
+        "number": 36,
+        "time_ns": 40,
+    }
+    address: int = 0
+    capacity: int = 0
+    bytes: int = 0
+    kind: int = 0
+    width: int = 0
+    height: int = 0
+    stride: int = 0
+    format: int = 0
+    generation: int = 0
+    number: int = 0
+    time_ns: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.address,
+            self.capacity,
+            self.bytes,
+            self.kind,
+            self.width,
+            self.height,
+            self.stride,
+            self.format,
+            self.generation,
+            self.number,
+            self.time_ns,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FrameSlot:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+        )
+
+
+@dataclass(slots=True)
+class FrameHead:
+    """What a guest writes before a frame's bytes to /dev/frameN: one write(2) or writev(2) is one frame, so a frame is whole or not there."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIII")
+    BYTES: ClassVar[int] = 32
+    OFFSET: ClassVar[dict[str, int]] = {
+        "magic": 0,
+        "kind": 4,
+        "width": 8,
+        "height": 12,
+        "stride": 16,
+        "format": 20,
+        "bytes": 24,
+        "reserved": 28,
+    }
+    magic: int = 0
+    kind: int = 0
+    width: int = 0
+    height: int = 0
+    stride: int = 0
+    format: int = 0
+    bytes: int = 0
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.magic,
+            self.kind,
+            self.width,
+            self.height,
+            self.stride,
+            self.format,
+            self.bytes,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FrameHead:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
         )

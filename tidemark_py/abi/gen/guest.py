@@ -3008,3 +3008,391 @@ class Elf64Phdr:
             v[6],
             v[7],
         )
+
+
+@dataclass(slots=True)
+class FbBitfield:
+    """linux/fb.h"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<III")
+    BYTES: ClassVar[int] = 12
+    OFFSET: ClassVar[dict[str, int]] = {
+        "offset": 0,
+        "length": 4,
+        "msb_right": 8,
+    }
+    offset: int = 0
+    length: int = 0
+    msb_right: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.offset,
+            self.length,
+            self.msb_right,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FbBitfield:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+        )
+
+
+@dataclass(slots=True)
+class FbVarScreeninfo:
+    """linux/fb.h FBIOGET_VSCREENINFO"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIII12s12s12s12sIIIIIIIIIIIIIIII4I")
+    BYTES: ClassVar[int] = 160
+    OFFSET: ClassVar[dict[str, int]] = {
+        "xres": 0,
+        "yres": 4,
+        "xres_virtual": 8,
+        "yres_virtual": 12,
+        "xoffset": 16,
+        "yoffset": 20,
+        "bits_per_pixel": 24,
+        "grayscale": 28,
+        "red": 32,
+        "green": 44,
+        "blue": 56,
+        "transp": 68,
+        "nonstd": 80,
+        "activate": 84,
+        "height": 88,
+        "width": 92,
+        "accel_flags": 96,
+        "pixclock": 100,
+        "left_margin": 104,
+        "right_margin": 108,
+        "upper_margin": 112,
+        "lower_margin": 116,
+        "hsync_len": 120,
+        "vsync_len": 124,
+        "sync": 128,
+        "vmode": 132,
+        "rotate": 136,
+        "colorspace": 140,
+        "reserved": 144,
+    }
+    xres: int = 0
+    yres: int = 0
+    xres_virtual: int = 0
+    yres_virtual: int = 0
+    xoffset: int = 0
+    yoffset: int = 0
+    bits_per_pixel: int = 0
+    grayscale: int = 0
+    red: FbBitfield = field(default_factory=lambda: FbBitfield())
+    green: FbBitfield = field(default_factory=lambda: FbBitfield())
+    blue: FbBitfield = field(default_factory=lambda: FbBitfield())
+    transp: FbBitfield = field(default_factory=lambda: FbBitfield())
+    nonstd: int = 0
+    activate: int = 0
+    height: int = 0
+    width: int = 0
+    accel_flags: int = 0
+    pixclock: int = 0
+    left_margin: int = 0
+    right_margin: int = 0
+    upper_margin: int = 0
+    lower_margin: int = 0
+    hsync_len: int = 0
+    vsync_len: int = 0
+    sync: int = 0
+    vmode: int = 0
+    rotate: int = 0
+    colorspace: int = 0
+    reserved: tuple[int, ...] = (0,) * 4
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.xres,
+            self.yres,
+            self.xres_virtual,
+            self.yres_virtual,
+            self.xoffset,
+            self.yoffset,
+            self.bits_per_pixel,
+            self.grayscale,
+            self.red.pack(),
+            self.green.pack(),
+            self.blue.pack(),
+            self.transp.pack(),
+            self.nonstd,
+            self.activate,
+            self.height,
+            self.width,
+            self.accel_flags,
+            self.pixclock,
+            self.left_margin,
+            self.right_margin,
+            self.upper_margin,
+            self.lower_margin,
+            self.hsync_len,
+            self.vsync_len,
+            self.sync,
+            self.vmode,
+            self.rotate,
+            self.colorspace,
+            *self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FbVarScreeninfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            FbBitfield.unpack(v[8]),
+            FbBitfield.unpack(v[9]),
+            FbBitfield.unpack(v[10]),
+            FbBitfield.unpack(v[11]),
+            v[12],
+            v[13],
+            v[14],
+            v[15],
+            v[16],
+            v[17],
+            v[18],
+            v[19],
+            v[20],
+            v[21],
+            v[22],
+            v[23],
+            v[24],
+            v[25],
+            v[26],
+            v[27],
+            tuple(v[28:32]),
+        )
+
+
+@dataclass(slots=True)
+class FbFixScreeninfo:
+    """linux/fb.h FBIOGET_FSCREENINFO"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<16sQIIIIHHHHIIQIIH2HH")
+    BYTES: ClassVar[int] = 80
+    OFFSET: ClassVar[dict[str, int]] = {
+        "id": 0,
+        "smem_start": 16,
+        "smem_len": 24,
+        "type": 28,
+        "type_aux": 32,
+        "visual": 36,
+        "xpanstep": 40,
+        "ypanstep": 42,
+        "ywrapstep": 44,
+        "pad": 46,
+        "line_length": 48,
+        "pad2": 52,
+        "mmio_start": 56,
+        "mmio_len": 64,
+        "accel": 68,
+        "capabilities": 72,
+        "reserved": 74,
+        "pad3": 78,
+    }
+    id: Packed = b""
+    smem_start: int = 0
+    smem_len: int = 0
+    type: int = 0
+    type_aux: int = 0
+    visual: int = 0
+    xpanstep: int = 0
+    ypanstep: int = 0
+    ywrapstep: int = 0
+    pad: int = 0
+    line_length: int = 0
+    pad2: int = 0
+    mmio_start: int = 0
+    mmio_len: int = 0
+    accel: int = 0
+    capabilities: int = 0
+    reserved: tuple[int, ...] = (0,) * 2
+    pad3: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.id,
+            self.smem_start,
+            self.smem_len,
+            self.type,
+            self.type_aux,
+            self.visual,
+            self.xpanstep,
+            self.ypanstep,
+            self.ywrapstep,
+            self.pad,
+            self.line_length,
+            self.pad2,
+            self.mmio_start,
+            self.mmio_len,
+            self.accel,
+            self.capabilities,
+            *self.reserved,
+            self.pad3,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> FbFixScreeninfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+            v[11],
+            v[12],
+            v[13],
+            v[14],
+            v[15],
+            tuple(v[16:18]),
+            v[18],
+        )
+
+
+@dataclass(slots=True)
+class InputEvent:
+    """linux/input.h: what read(2) of /dev/input/eventN gives"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<16sHHi")
+    BYTES: ClassVar[int] = 24
+    OFFSET: ClassVar[dict[str, int]] = {
+        "time": 0,
+        "type": 16,
+        "code": 18,
+        "value": 20,
+    }
+    time: Timeval = field(default_factory=lambda: Timeval())
+    type: int = 0
+    code: int = 0
+    value: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.time.pack(),
+            self.type,
+            self.code,
+            self.value,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> InputEvent:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            Timeval.unpack(v[0]),
+            v[1],
+            v[2],
+            v[3],
+        )
+
+
+@dataclass(slots=True)
+class InputId:
+    """linux/input.h EVIOCGID"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<HHHH")
+    BYTES: ClassVar[int] = 8
+    OFFSET: ClassVar[dict[str, int]] = {
+        "bustype": 0,
+        "vendor": 2,
+        "product": 4,
+        "version": 6,
+    }
+    bustype: int = 0
+    vendor: int = 0
+    product: int = 0
+    version: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.bustype,
+            self.vendor,
+            self.product,
+            self.version,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> InputId:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+        )
+
+
+@dataclass(slots=True)
+class InputAbsinfo:
+    """linux/input.h EVIOCGABS"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iiiiii")
+    BYTES: ClassVar[int] = 24
+    OFFSET: ClassVar[dict[str, int]] = {
+        "value": 0,
+        "minimum": 4,
+        "maximum": 8,
+        "fuzz": 12,
+        "flat": 16,
+        "resolution": 20,
+    }
+    value: int = 0
+    minimum: int = 0
+    maximum: int = 0
+    fuzz: int = 0
+    flat: int = 0
+    resolution: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.value,
+            self.minimum,
+            self.maximum,
+            self.fuzz,
+            self.flat,
+            self.resolution,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> InputAbsinfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+        )

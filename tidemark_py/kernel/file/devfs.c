@@ -89,6 +89,19 @@ static const struct {
     {"stderr", "/proc/self/fd/2", S_IFLNK | 0777, 0, 0},
     {"pts", NULL, S_IFDIR | 0755, 0, 0},
     {"shm", NULL, S_IFDIR | 01777, 0, 0},
+    {"fb0", NULL, S_IFCHR | 0666, 29, 0},
+    {"frame0", NULL, S_IFCHR | 0666, 240, 0},
+    {"frame1", NULL, S_IFCHR | 0666, 240, 1},
+    {"frame2", NULL, S_IFCHR | 0666, 240, 2},
+    {"frame3", NULL, S_IFCHR | 0666, 240, 3},
+    {"frame4", NULL, S_IFCHR | 0666, 240, 4},
+    {"frame5", NULL, S_IFCHR | 0666, 240, 5},
+    {"frame6", NULL, S_IFCHR | 0666, 240, 6},
+    {"frame7", NULL, S_IFCHR | 0666, 240, 7},
+    {"input", NULL, S_IFDIR | 0755, 0, 0}, /* what follows lies in it */
+    {"event0", NULL, S_IFCHR | 0666, 13, 64},
+    {"event1", NULL, S_IFCHR | 0666, 13, 65},
+    {"mice", NULL, S_IFCHR | 0666, 13, 63},
 };
 
 bool devfs_boot(void) {
@@ -99,12 +112,14 @@ bool devfs_boot(void) {
   dev_tree = frozen_tree_new();
   u32 each = frozen_cut_bytes(sizeof(struct frozen)) + frozen_cut_bytes(sizeof(struct frozen_entry));
   if (!dev_tree || !frozen_reserve(dev_tree, ARRAY_LEN(nodes), ARRAY_LEN(nodes) * each)) return false;
+  struct frozen *dir = dev_tree->root;
   for (u32 i = 0; i < ARRAY_LEN(nodes); i++) {
     struct frozen *n = frozen_node(dev_tree, nodes[i].mode);
     n->mtime = dev_tree->root->mtime, n->mtime_nsec = dev_tree->root->mtime_nsec;
     n->rdev = makedev(nodes[i].major, nodes[i].minor);
     if (nodes[i].link) n->target = nodes[i].link, n->size = strlen(nodes[i].link);
-    frozen_set(dev_tree, dev_tree->root, nodes[i].name, (u32)strlen(nodes[i].name), n);
+    frozen_set(dev_tree, dir, nodes[i].name, (u32)strlen(nodes[i].name), n);
+    if (strcmp(nodes[i].name, "input") == 0) dir = n;
   }
   return true;
 }

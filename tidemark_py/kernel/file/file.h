@@ -139,6 +139,8 @@ struct ofd_ops {
   i64 (*ioctl)(struct ofd *f, u32 request, uaddr_t arg);   /* NULL: -ENOTTY */
   int (*fsync)(struct ofd *f);
   int (*mmap_ok)(struct ofd *f, int prot, int flags);      /* NULL: regular file rules */
+  /* mmap: the page's bytes where the inode has no page op (devices); mmap_ok must be there */
+  int (*mmap_page)(struct ofd *f, u64 index, u8 **page, u32 *bytes);
   void (*release)(struct ofd *f);                          /* last reference */
   void (*flush)(struct ofd *f);                            /* each close(2) */
   const char *(*link_text)(struct ofd *f, char *buf, u32 bytes); /* /proc/self/fd for anonymous: "pipe:[12]" */

@@ -18,6 +18,7 @@ int mm_file_check(struct ofd *file, int prot, bool shared) {
 
 int mm_file_page(struct ofd *file, u64 index, bool write, u8 **page, u32 *bytes) {
   struct inode *ino = file->inode;
+  if (file->ops->mmap_page) return file->ops->mmap_page(file, index, page, bytes);
   if (index >= (ino->size + PAGE_BYTES - 1) / PAGE_BYTES) return -ENXIO;
   *bytes = (u32)MIN((u64)PAGE_BYTES, ino->size - index * PAGE_BYTES);
   return ino->ops->page(ino, index, write, page);

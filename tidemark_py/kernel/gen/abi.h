@@ -1814,6 +1814,43 @@
 #define RISCV_HWPROBE_MISALIGNED_FAST 3
 #define RISCV_HWPROBE_KEY_IMA_EXT_0 4
 #define RISCV_HWPROBE_KEY_CPUPERF_0 5
+
+/* fb */
+#define FBIOGET_VSCREENINFO 0x4600
+#define FBIOPUT_VSCREENINFO 0x4601
+#define FBIOGET_FSCREENINFO 0x4602
+#define FBIOGETCMAP 0x4604
+#define FBIOPUTCMAP 0x4605
+#define FBIOPAN_DISPLAY 0x4606
+#define FBIOBLANK 0x4611
+#define FBIO_WAITFORVSYNC 0x40044620
+#define FB_TYPE_PACKED_PIXELS 0
+#define FB_VISUAL_TRUECOLOR 2
+
+/* input */
+#define EVIOCGVERSION 0x80044501u
+#define EVIOCGID 0x80084502u
+#define EVIOCGREP 0x80084503u
+#define EVIOCGRAB 0x40044590
+#define EVIOCSCLOCKID 0x400445a0
+#define EV_SYN 0
+#define EV_KEY 1
+#define EV_REL 2
+#define EV_ABS 3
+#define EV_REP 20
+#define SYN_REPORT 0
+#define SYN_DROPPED 3
+#define REL_X 0
+#define REL_Y 1
+#define REL_WHEEL 8
+#define ABS_X 0
+#define ABS_Y 1
+#define BTN_LEFT 0x110
+#define BTN_RIGHT 0x111
+#define BTN_MIDDLE 0x112
+#define BTN_TOUCH 0x14a
+#define INPUT_PROP_DIRECT 1
+#define BUS_VIRTUAL 6
 #endif /* TIDEMARK_ABI_NO_LINUX_NAMES */
 
 /* system call numbers */
@@ -2198,12 +2235,36 @@
 #define SPAWN_CTTY 4 /* fd 0's terminal becomes the controlling terminal (with SETSID) */
 #define SPAWN_FOREGROUND 8 /* and its group the foreground group */
 
+/* FRAME_KIND_*: frame_slot.kind, frame_head.kind */
+#define FRAME_KIND_NONE 0 /* nothing published yet */
+#define FRAME_KIND_PIXELS 1 /* a picture, rows from the top */
+#define FRAME_KIND_TRIANGLES 2 /* vertices, three by three */
+#define FRAME_KIND_POINTS 3 /* vertices, each a point */
+#define FRAME_KIND_SCREEN 4 /* the framebuffer: memory that the guest draws into while it is looked at */
+
+/* FRAME_FORMAT_*: frame_slot.format, frame_head.format; bytes in memory order */
+#define FRAME_FORMAT_RGBA8 1 /* red, green, blue, alpha: a byte each */
+#define FRAME_FORMAT_BGRX8 2 /* blue, green, red, unused: a byte each; the framebuffer's 32 bits */
+#define FRAME_FORMAT_RGB565 3 /* 16 bits, red on top; the framebuffer's 16 bits */
+#define FRAME_FORMAT_XY_RGBA 16 /* vertices: x, y in -1..1 (f32), red, green, blue, alpha in 0..1 (f32): stride 24 at least */
+
 #define EVENT_RING_RECORDS 0x1000
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */
 #define LAYER_VERSION 1
 #define LAYER_FILE_MAGIC 0x464c4454 /* 'TDLF' */
 #define LAYER_FILE_VERSION 1
 #define STAGING_BYTES 0x400000 /* staging memory of an attached role, guest addresses 0 .. here */
+#define FRAME_CHANNELS 9 /* /dev/frame0 to /dev/frame7, then the screen (/dev/fb0) */
+#define FRAME_SCREEN_CHANNEL 8
+#define FRAME_SLOTS 3
+#define FRAME_STATE_MIDDLE_SHIFT 2 /* frame_channel.state: back in bits 0 and 1 */
+#define FRAME_STATE_FRONT_SHIFT 4
+#define FRAME_STATE_FRESH 64
+#define FRAME_STATE_READER_SHIFT 8 /* 24 bits */
+#define FRAME_STATE_START 36 /* back 0, middle 1, front 2, nothing fresh, no consumer yet */
+#define FRAME_MAGIC 0x524d4654 /* 'TFMR' */
+#define FRAME_BYTES_MAX 0x2000000 /* of one frame */
+#define FRAME_SIDE_MAX 0x2000 /* pixels */
 
 /* ---- shared words and records, guest layouts ---- */
 /* What the runtime may know of a thread at one look: the status record of a hand-over. owner: kernel/task; one per thread slot, array thread_records */
@@ -2399,6 +2460,67 @@ _Static_assert(offsetof(struct layer_file, index_bytes) == 32, "layer_file.index
 _Static_assert(offsetof(struct layer_file, blob_offset) == 40, "layer_file.blob_offset");
 _Static_assert(offsetof(struct layer_file, blob_bytes) == 48, "layer_file.blob_bytes");
 _Static_assert(offsetof(struct layer_file, reserved) == 56, "layer_file.reserved");
+
+/* A triple-buffered channel of frames: the producer fills its slot (back), the consumer looks at its own (front), the third lies between them, and each changes its own for that by one compare and swap of `state`: nobody waits, no frame is torn. FRAME_SLOTS frame_slot records follow. owner: kernel/ipc/frame.c; array frame_channels, FRAME_CHANNELS of them */
+struct frame_channel {
+  u32 generation; /* of the producer: odd while there is one, even after its end, 0 before the first */
+  u32 state; /* FRAME_STATE_*: slot numbers of back, middle and front, FRESH: the consumer has not seen the middle one; above READER_SHIFT the generation of the consumer, which its handle must name */
+  u32 published; /* frames so far, modulo 2^32; rises as well at a producer's begin and end: wait on this word */
+  u32 taken; /* frames taken so far, modulo 2^32 */
+};
+_Static_assert(sizeof(struct frame_channel) == 16, "frame_channel");
+_Static_assert(offsetof(struct frame_channel, generation) == 0, "frame_channel.generation");
+_Static_assert(offsetof(struct frame_channel, state) == 4, "frame_channel.state");
+_Static_assert(offsetof(struct frame_channel, published) == 8, "frame_channel.published");
+_Static_assert(offsetof(struct frame_channel, taken) == 12, "frame_channel.taken");
+
+/* One of a channel's three buffers and the frame in it. owner: whoever holds the slot: producer (back), consumer (front), nobody (middle) */
+struct frame_slot {
+  u32 address; /* of the bytes, in the memory the channel lies in; 0 none yet */
+  u32 capacity; /* bytes there */
+  u32 bytes; /* of the frame */
+  u32 kind; /* FRAME_KIND_* */
+  u32 width; /* pixels, or vertices */
+  u32 height; /* pixels; 1 for vertices */
+  u32 stride; /* bytes from one row, or vertex, to the next */
+  u32 format; /* FRAME_FORMAT_* */
+  u32 generation; /* the channel's when it was published */
+  u32 number; /* of the frame: published after it */
+  u64 time_ns; /* CLOCK_MONOTONIC at publishing */
+};
+_Static_assert(sizeof(struct frame_slot) == 48, "frame_slot");
+_Static_assert(offsetof(struct frame_slot, address) == 0, "frame_slot.address");
+_Static_assert(offsetof(struct frame_slot, capacity) == 4, "frame_slot.capacity");
+_Static_assert(offsetof(struct frame_slot, bytes) == 8, "frame_slot.bytes");
+_Static_assert(offsetof(struct frame_slot, kind) == 12, "frame_slot.kind");
+_Static_assert(offsetof(struct frame_slot, width) == 16, "frame_slot.width");
+_Static_assert(offsetof(struct frame_slot, height) == 20, "frame_slot.height");
+_Static_assert(offsetof(struct frame_slot, stride) == 24, "frame_slot.stride");
+_Static_assert(offsetof(struct frame_slot, format) == 28, "frame_slot.format");
+_Static_assert(offsetof(struct frame_slot, generation) == 32, "frame_slot.generation");
+_Static_assert(offsetof(struct frame_slot, number) == 36, "frame_slot.number");
+_Static_assert(offsetof(struct frame_slot, time_ns) == 40, "frame_slot.time_ns");
+
+/* What a guest writes before a frame's bytes to /dev/frameN: one write(2) or writev(2) is one frame, so a frame is whole or not there. owner: the guest */
+struct frame_head {
+  u32 magic; /* FRAME_MAGIC */
+  u32 kind; /* FRAME_KIND_*, not SCREEN */
+  u32 width; /* pixels, or vertices; at most FRAME_SIDE_MAX pixels */
+  u32 height; /* pixels; 1 for vertices */
+  u32 stride; /* bytes from one row, or vertex, to the next */
+  u32 format; /* FRAME_FORMAT_* */
+  u32 bytes; /* that follow: stride * height, or stride * width for vertices */
+  u32 reserved; /* zero */
+};
+_Static_assert(sizeof(struct frame_head) == 32, "frame_head");
+_Static_assert(offsetof(struct frame_head, magic) == 0, "frame_head.magic");
+_Static_assert(offsetof(struct frame_head, kind) == 4, "frame_head.kind");
+_Static_assert(offsetof(struct frame_head, width) == 8, "frame_head.width");
+_Static_assert(offsetof(struct frame_head, height) == 12, "frame_head.height");
+_Static_assert(offsetof(struct frame_head, stride) == 16, "frame_head.stride");
+_Static_assert(offsetof(struct frame_head, format) == 20, "frame_head.format");
+_Static_assert(offsetof(struct frame_head, bytes) == 24, "frame_head.bytes");
+_Static_assert(offsetof(struct frame_head, reserved) == 28, "frame_head.reserved");
 
 /* time(7) */
 struct guest_timespec {
@@ -3503,5 +3625,163 @@ _Static_assert(offsetof(struct guest_elf64_phdr, p_paddr) == 24, "elf64_phdr.p_p
 _Static_assert(offsetof(struct guest_elf64_phdr, p_filesz) == 32, "elf64_phdr.p_filesz");
 _Static_assert(offsetof(struct guest_elf64_phdr, p_memsz) == 40, "elf64_phdr.p_memsz");
 _Static_assert(offsetof(struct guest_elf64_phdr, p_align) == 48, "elf64_phdr.p_align");
+
+/* linux/fb.h */
+struct guest_fb_bitfield {
+  u32 offset;
+  u32 length;
+  u32 msb_right;
+};
+_Static_assert(sizeof(struct guest_fb_bitfield) == 12, "fb_bitfield");
+_Static_assert(offsetof(struct guest_fb_bitfield, offset) == 0, "fb_bitfield.offset");
+_Static_assert(offsetof(struct guest_fb_bitfield, length) == 4, "fb_bitfield.length");
+_Static_assert(offsetof(struct guest_fb_bitfield, msb_right) == 8, "fb_bitfield.msb_right");
+
+/* linux/fb.h FBIOGET_VSCREENINFO */
+struct guest_fb_var_screeninfo {
+  u32 xres;
+  u32 yres;
+  u32 xres_virtual;
+  u32 yres_virtual;
+  u32 xoffset;
+  u32 yoffset;
+  u32 bits_per_pixel;
+  u32 grayscale;
+  struct guest_fb_bitfield red;
+  struct guest_fb_bitfield green;
+  struct guest_fb_bitfield blue;
+  struct guest_fb_bitfield transp;
+  u32 nonstd;
+  u32 activate;
+  u32 height;
+  u32 width;
+  u32 accel_flags;
+  u32 pixclock;
+  u32 left_margin;
+  u32 right_margin;
+  u32 upper_margin;
+  u32 lower_margin;
+  u32 hsync_len;
+  u32 vsync_len;
+  u32 sync;
+  u32 vmode;
+  u32 rotate;
+  u32 colorspace;
+  u32 reserved[4];
+};
+_Static_assert(sizeof(struct guest_fb_var_screeninfo) == 160, "fb_var_screeninfo");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, xres) == 0, "fb_var_screeninfo.xres");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, yres) == 4, "fb_var_screeninfo.yres");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, xres_virtual) == 8, "fb_var_screeninfo.xres_virtual");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, yres_virtual) == 12, "fb_var_screeninfo.yres_virtual");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, xoffset) == 16, "fb_var_screeninfo.xoffset");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, yoffset) == 20, "fb_var_screeninfo.yoffset");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, bits_per_pixel) == 24, "fb_var_screeninfo.bits_per_pixel");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, grayscale) == 28, "fb_var_screeninfo.grayscale");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, red) == 32, "fb_var_screeninfo.red");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, green) == 44, "fb_var_screeninfo.green");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, blue) == 56, "fb_var_screeninfo.blue");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, transp) == 68, "fb_var_screeninfo.transp");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, nonstd) == 80, "fb_var_screeninfo.nonstd");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, activate) == 84, "fb_var_screeninfo.activate");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, height) == 88, "fb_var_screeninfo.height");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, width) == 92, "fb_var_screeninfo.width");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, accel_flags) == 96, "fb_var_screeninfo.accel_flags");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, pixclock) == 100, "fb_var_screeninfo.pixclock");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, left_margin) == 104, "fb_var_screeninfo.left_margin");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, right_margin) == 108, "fb_var_screeninfo.right_margin");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, upper_margin) == 112, "fb_var_screeninfo.upper_margin");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, lower_margin) == 116, "fb_var_screeninfo.lower_margin");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, hsync_len) == 120, "fb_var_screeninfo.hsync_len");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, vsync_len) == 124, "fb_var_screeninfo.vsync_len");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, sync) == 128, "fb_var_screeninfo.sync");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, vmode) == 132, "fb_var_screeninfo.vmode");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, rotate) == 136, "fb_var_screeninfo.rotate");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, colorspace) == 140, "fb_var_screeninfo.colorspace");
+_Static_assert(offsetof(struct guest_fb_var_screeninfo, reserved) == 144, "fb_var_screeninfo.reserved");
+
+/* linux/fb.h FBIOGET_FSCREENINFO */
+struct guest_fb_fix_screeninfo {
+  char id[16];
+  u64 smem_start;
+  u32 smem_len;
+  u32 type;
+  u32 type_aux;
+  u32 visual;
+  u16 xpanstep;
+  u16 ypanstep;
+  u16 ywrapstep;
+  u16 pad;
+  u32 line_length;
+  u32 pad2;
+  u64 mmio_start;
+  u32 mmio_len;
+  u32 accel;
+  u16 capabilities;
+  u16 reserved[2];
+  u16 pad3;
+};
+_Static_assert(sizeof(struct guest_fb_fix_screeninfo) == 80, "fb_fix_screeninfo");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, id) == 0, "fb_fix_screeninfo.id");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, smem_start) == 16, "fb_fix_screeninfo.smem_start");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, smem_len) == 24, "fb_fix_screeninfo.smem_len");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, type) == 28, "fb_fix_screeninfo.type");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, type_aux) == 32, "fb_fix_screeninfo.type_aux");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, visual) == 36, "fb_fix_screeninfo.visual");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, xpanstep) == 40, "fb_fix_screeninfo.xpanstep");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, ypanstep) == 42, "fb_fix_screeninfo.ypanstep");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, ywrapstep) == 44, "fb_fix_screeninfo.ywrapstep");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, pad) == 46, "fb_fix_screeninfo.pad");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, line_length) == 48, "fb_fix_screeninfo.line_length");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, pad2) == 52, "fb_fix_screeninfo.pad2");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, mmio_start) == 56, "fb_fix_screeninfo.mmio_start");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, mmio_len) == 64, "fb_fix_screeninfo.mmio_len");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, accel) == 68, "fb_fix_screeninfo.accel");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, capabilities) == 72, "fb_fix_screeninfo.capabilities");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, reserved) == 74, "fb_fix_screeninfo.reserved");
+_Static_assert(offsetof(struct guest_fb_fix_screeninfo, pad3) == 78, "fb_fix_screeninfo.pad3");
+
+/* linux/input.h: what read(2) of /dev/input/eventN gives */
+struct guest_input_event {
+  struct guest_timeval time;
+  u16 type;
+  u16 code;
+  i32 value;
+};
+_Static_assert(sizeof(struct guest_input_event) == 24, "input_event");
+_Static_assert(offsetof(struct guest_input_event, time) == 0, "input_event.time");
+_Static_assert(offsetof(struct guest_input_event, type) == 16, "input_event.type");
+_Static_assert(offsetof(struct guest_input_event, code) == 18, "input_event.code");
+_Static_assert(offsetof(struct guest_input_event, value) == 20, "input_event.value");
+
+/* linux/input.h EVIOCGID */
+struct guest_input_id {
+  u16 bustype;
+  u16 vendor;
+  u16 product;
+  u16 version;
+};
+_Static_assert(sizeof(struct guest_input_id) == 8, "input_id");
+_Static_assert(offsetof(struct guest_input_id, bustype) == 0, "input_id.bustype");
+_Static_assert(offsetof(struct guest_input_id, vendor) == 2, "input_id.vendor");
+_Static_assert(offsetof(struct guest_input_id, product) == 4, "input_id.product");
+_Static_assert(offsetof(struct guest_input_id, version) == 6, "input_id.version");
+
+/* linux/input.h EVIOCGABS */
+struct guest_input_absinfo {
+  i32 value;
+  i32 minimum;
+  i32 maximum;
+  i32 fuzz;
+  i32 flat;
+  i32 resolution;
+};
+_Static_assert(sizeof(struct guest_input_absinfo) == 24, "input_absinfo");
+_Static_assert(offsetof(struct guest_input_absinfo, value) == 0, "input_absinfo.value");
+_Static_assert(offsetof(struct guest_input_absinfo, minimum) == 4, "input_absinfo.minimum");
+_Static_assert(offsetof(struct guest_input_absinfo, maximum) == 8, "input_absinfo.maximum");
+_Static_assert(offsetof(struct guest_input_absinfo, fuzz) == 12, "input_absinfo.fuzz");
+_Static_assert(offsetof(struct guest_input_absinfo, flat) == 16, "input_absinfo.flat");
+_Static_assert(offsetof(struct guest_input_absinfo, resolution) == 20, "input_absinfo.resolution");
 
 #endif

@@ -9,6 +9,7 @@
 #include "../sys/sys.h"
 #include "../task/exec.h"
 #include "../task/task.h"
+#include "../tty/screen.h"
 
 #define EXPORT(name) WASM_EXPORT(#name) name
 
@@ -127,6 +128,20 @@ void EXPORT(tk_blob_free)(u32 address, double bytes) {
 i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, double blob_bytes) {
   kernel_lock();
   i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes);
+  kernel_unlock();
+  return r;
+}
+/* Frames: where channel n's record lies (the lock is not wanted for a look), the screen's size, input from the page. */
+u32 EXPORT(tk_frame_channel)(u32 n) { return n < FRAME_CHANNELS ? (u32)(uintptr_t)&frame_rings[n].channel : 0; }
+i32 EXPORT(tk_screen_size)(u32 width, u32 height) {
+  kernel_lock();
+  i32 r = framebuffer_resize(width, height);
+  kernel_unlock();
+  return r;
+}
+i32 EXPORT(tk_input)(u32 device, u32 type, u32 code, i32 value) {
+  kernel_lock();
+  i32 r = input_event_post(device, type, code, value);
   kernel_unlock();
   return r;
 }

@@ -1,0 +1,294 @@
+// @ts-check
+/**
+ * A worker that shows a frame channel on an OffscreenCanvas, so that the page's own thread draws nothing: WebGL2, or 2D
+ * where there is no WebGL2. Frames are taken when they come and at most once per animation frame; a picture is scaled
+ * to the canvas (the page sizes it), vertices fill it. A lost context is made anew.
+ *
+ * Messages in: start {canvas, memory, address, poll_ms, pixelated}, resize {width, height}, stop. Out: shown {number,
+ * kind, width, height} at each new size or kind, ended, stale, stats {frames, latency_us: [p50, p99, max]} on demand
+ * (stats), pixels on demand (read). Missing: WebGPU.
+ */
+import { FrameConsumer, StaleHandle } from "./frames.js";
+import { FRAME_FORMAT, FRAME_KIND } from "./gen/abi.js";
+import { parentPeer } from "./platform.js";
+
+const parent = parentPeer();
+const SAMPLES = 1024;
+
+/** @typedef {import("./frames.js").Frame} Frame */
+
+const VERTEX_SHADER = `#version 300 es
+in vec2 at; in vec4 colour; uniform float size; out vec4 paint;
+void main() { gl_Position = vec4(at, 0.0, 1.0); gl_PointSize = size; paint = colour; }`;
+const VERTEX_PAINT = `#version 300 es
+precision mediump float; in vec4 paint; out vec4 result; void main() { result = paint; }`;
+const PICTURE_SHADER = `#version 300 es
+out vec2 where; void main() { vec2 p = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1)); where = vec2(p.x, 1.0 - p.y); gl_Position = vec4(p * 2.0 - 1.0, 0.0, 1.0); }`;
+const PICTURE_PAINT = `#version 300 es
+precision mediump float; in vec2 where; uniform sampler2D picture; uniform bool swap, opaque; out vec4 result;
+void main() { vec4 c = texture(picture, where); if (swap) c = c.bgra; result = vec4(c.rgb, opaque ? 1.0 : c.a); }`;
+
+/** WebGL2. */
+class GlPainter {
+  /** @param {OffscreenCanvas} canvas @param {boolean} pixelated */
+  constructor(canvas, pixelated) {
+    const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", { antialias: true, preserveDrawingBuffer: true, premultipliedAlpha: false }));
+    if (!gl) throw new Error("no WebGL2");
+    this.gl = gl;
+    this.canvas = canvas;
+    this.vertices = this.program(VERTEX_SHADER, VERTEX_PAINT);
+    this.picture = this.program(PICTURE_SHADER, PICTURE_PAINT);
+    this.buffer = gl.createBuffer();
+    this.texture = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D, this.texture);
+    const filter = pixelated ? gl.NEAREST : gl.LINEAR;
+    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, filter);
+    for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+  }
+  /** @param {string} vertex @param {string} fragment */
+  program(vertex, fragment) {
+    const { gl } = this;
+    const program = gl.createProgram();
+    for (const [kind, text] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]])) {
+      const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
+      gl.shaderSource(shader, text);
+      gl.compileShader(shader);
+      gl.attachShader(program, shader);
+    }
+    gl.linkProgram(program);
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(`the shaders do not link: ${gl.getProgramInfoLog(program)}`);
+    return program;
+  }
+  lost() {
+    return this.gl.isContextLost();
+  }
+  /** @param {Frame} frame @param {Uint8Array} bytes @returns {() => void} what puts it on the canvas */
+  load(frame, bytes) {
+    const { gl } = this;
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+    if (frame.kind === FRAME_KIND.TRIANGLES || frame.kind === FRAME_KIND.POINTS) {
+      gl.useProgram(this.vertices);
+      gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
+      gl.bufferData(gl.ARRAY_BUFFER, bytes, gl.STREAM_DRAW);
+      for (const [name, size, offset] of /** @type {[string, number, number][]} */ ([["at", 2, 0], ["colour", 4, 8]])) {
+        const place = gl.getAttribLocation(this.vertices, name);
+        gl.enableVertexAttribArray(place);
+        gl.vertexAttribPointer(place, size, gl.FLOAT, false, frame.stride, offset);
+      }
+      gl.uniform1f(gl.getUniformLocation(this.vertices, "size"), Math.max(1, this.canvas.width / 400));
+      return () => {
+        gl.clearColor(0, 0, 0, 0);
+        gl.clear(gl.COLOR_BUFFER_BIT);
+        gl.drawArrays(frame.kind === FRAME_KIND.POINTS ? gl.POINTS : gl.TRIANGLES, 0, frame.width);
+      };
+    }
+    const small = frame.format === FRAME_FORMAT.RGB565;
+    gl.useProgram(this.picture);
+    gl.bindTexture(gl.TEXTURE_2D, this.texture);
+    gl.pixelStorei(gl.UNPACK_ROW_LENGTH, frame.stride / (small ? 2 : 4));
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, small ? 2 : 4);
+    if (small) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB565, frame.width, frame.height, 0, gl.RGB, gl.UNSIGNED_SHORT_5_6_5, new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1));
+    else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, frame.width, frame.height, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    gl.uniform1i(gl.getUniformLocation(this.picture, "swap"), Number(frame.format === FRAME_FORMAT.BGRX8));
+    gl.uniform1i(gl.getUniformLocation(this.picture, "opaque"), Number(frame.format !== FRAME_FORMAT.RGBA8));
+    return () => {
+      gl.clearColor(0, 0, 0, 0);
+      gl.clear(gl.COLOR_BUFFER_BIT);
+      gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    };
+  }
+  /** The canvas' pixels, rows from the top. */
+  read() {
+    const { gl } = this;
+    const [w, h] = [this.canvas.width, this.canvas.height];
+    const up = new Uint8Array(w * h * 4);
+    gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, up);
+    const down = new Uint8Array(up.length);
+    for (let y = 0; y < h; y++) down.set(up.subarray((h - 1 - y) * w * 4, (h - y) * w * 4), y * w * 4);
+    return down;
+  }
+}
+
+/** 2D: pictures by putImageData, vertices by a scan converter of our own. */
+class FlatPainter {
+  /** @param {OffscreenCanvas} canvas @param {boolean} pixelated */
+  constructor(canvas, pixelated) {
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("this browser draws neither with WebGL2 nor in 2D on an OffscreenCanvas");
+    this.canvas = canvas;
+    this.context = context;
+    this.pixelated = pixelated;
+  }
+  lost() {
+    return false;
+  }
+  /** @param {Frame} frame @param {Uint8Array} bytes @returns {() => void} */
+  load(frame, bytes) {
+    const vertices = frame.kind === FRAME_KIND.TRIANGLES || frame.kind === FRAME_KIND.POINTS;
+    const image = vertices ? scan(frame, bytes, this.canvas.width, this.canvas.height) : rgba(frame, bytes);
+    return () => {
+      const { context, canvas } = this;
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      if (vertices) return context.putImageData(image, 0, 0);
+      const whole = new OffscreenCanvas(frame.width, frame.height);
+      /** @type {OffscreenCanvasRenderingContext2D} */ (whole.getContext("2d")).putImageData(image, 0, 0);
+      context.imageSmoothingEnabled = !this.pixelated;
+      context.drawImage(whole, 0, 0, canvas.width, canvas.height);
+    };
+  }
+  read() {
+    return new Uint8Array(this.context.getImageData(0, 0, this.canvas.width, this.canvas.height).data.buffer);
+  }
+}
+
+/** @param {Frame} frame @param {Uint8Array} bytes */
+function rgba(frame, bytes) {
+  const image = new ImageData(frame.width, frame.height);
+  const out = image.data;
+  const small = frame.format === FRAME_FORMAT.RGB565;
+  const [red, blue] = frame.format === FRAME_FORMAT.BGRX8 ? [2, 0] : [0, 2];
+  for (let y = 0, to = 0; y < frame.height; y++) {
+    for (let x = 0, at = y * frame.stride; x < frame.width; x++, to += 4) {
+      if (small) {
+        const v = bytes[at] | (bytes[at + 1] << 8);
+        [out[to], out[to + 1], out[to + 2], out[to + 3]] = [((v >> 11) * 255) / 31, (((v >> 5) & 63) * 255) / 63, ((v & 31) * 255) / 31, 255];
+        at += 2;
+      } else {
+        [out[to], out[to + 1], out[to + 2]] = [bytes[at + red], bytes[at + 1], bytes[at + blue]];
+        out[to + 3] = frame.format === FRAME_FORMAT.RGBA8 ? bytes[at + 3] : 255;
+        at += 4;
+      }
+    }
+  }
+  return image;
+}
+
+/** Points and triangles with the colour between their corners. @param {Frame} frame @param {Uint8Array} bytes @param {number} w @param {number} h */
+function scan(frame, bytes, w, h) {
+  const image = new ImageData(w, h);
+  const f = new Float32Array(bytes.slice().buffer);
+  const each = frame.stride / 4;
+  const corner = (/** @type {number} */ n) => ({ x: ((f[n * each] + 1) * w) / 2, y: ((1 - f[n * each + 1]) * h) / 2, c: f.subarray(n * each + 2, n * each + 6) });
+  const put = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number[] | Float32Array} */ c) => {
+    if (x < 0 || y < 0 || x >= w || y >= h) return;
+    for (let i = 0; i < 4; i++) image.data[(y * w + x) * 4 + i] = c[i] * 255;
+  };
+  if (frame.kind === FRAME_KIND.POINTS) {
+    for (let n = 0; n < frame.width; n++) {
+      const p = corner(n);
+      put(Math.floor(p.x), Math.floor(p.y), p.c);
+    }
+    return image;
+  }
+  for (let n = 0; n + 2 < frame.width; n += 3) {
+    const [a, b, c] = [corner(n), corner(n + 1), corner(n + 2)];
+    const area = (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
+    if (!area) continue;
+    const [x0, x1] = [Math.max(0, Math.floor(Math.min(a.x, b.x, c.x))), Math.min(w - 1, Math.ceil(Math.max(a.x, b.x, c.x)))];
+    const [y0, y1] = [Math.max(0, Math.floor(Math.min(a.y, b.y, c.y))), Math.min(h - 1, Math.ceil(Math.max(a.y, b.y, c.y)))];
+    for (let y = y0; y <= y1; y++) {
+      for (let x = x0; x <= x1; x++) {
+        const [px, py] = [x + 0.5, y + 0.5];
+        const u = ((b.x - px) * (c.y - py) - (c.x - px) * (b.y - py)) / area;
+        const v = ((c.x - px) * (a.y - py) - (a.x - px) * (c.y - py)) / area;
+        if (u < 0 || v < 0 || u + v > 1) continue;
+        put(x, y, [0, 1, 2, 3].map((i) => u * a.c[i] + v * b.c[i] + (1 - u - v) * c.c[i]));
+      }
+    }
+  }
+  return image;
+}
+
+/** @param {OffscreenCanvas} canvas @param {boolean} pixelated */
+function painter(canvas, pixelated) {
+  try {
+    return new GlPainter(canvas, pixelated);
+  } catch {
+    return new FlatPainter(canvas, pixelated);
+  }
+}
+
+/** The next animation frame, where the worker has them (a hidden page has none: then soon). */
+const animationFrame = () =>
+  new Promise((done) => {
+    const timer = setTimeout(done, 100);
+    (globalThis.requestAnimationFrame ?? ((fn) => setTimeout(fn, 16)))(() => (clearTimeout(timer), done(0)));
+  });
+
+class Screen {
+  /** @param {any} o */
+  constructor(o) {
+    this.canvas = /** @type {OffscreenCanvas} */ (o.canvas);
+    this.consumer = new FrameConsumer(o.memory, o.address);
+    this.pollMs = o.poll_ms ?? 33;
+    this.bootMs = o.boot_ms ?? performance.timeOrigin; // where the kernel's monotonic clock begins
+    this.pixelated = Boolean(o.pixelated);
+    this.painter = painter(this.canvas, this.pixelated);
+    this.canvas.addEventListener?.("contextlost", (e) => e.preventDefault());
+    this.shape = "";
+    this.frames = 0;
+    /** @type {number[]} */
+    this.latencies = [];
+    this.running = true;
+    this.kind = FRAME_KIND.NONE;
+  }
+  /** @param {Frame} frame */
+  show(frame) {
+    const late = (performance.timeOrigin + performance.now() - this.bootMs) * 1e3 - frame.timeNs / 1e3;
+    const bytes = new Uint8Array(frame.bytes); // WebGL and ImageData take no shared memory
+    if (!this.consumer.holds(frame)) return;
+    if (this.painter.lost()) this.painter = painter(this.canvas, this.pixelated);
+    this.painter.load(frame, bytes)();
+    this.frames++;
+    this.kind = frame.kind;
+    if (frame.kind !== FRAME_KIND.SCREEN) this.latencies[this.frames % SAMPLES] = late;
+    const shape = [frame.kind, frame.width, frame.height].join();
+    if (shape !== this.shape) parent.post({ t: "shown", kind: frame.kind, number: frame.number, width: frame.width, height: frame.height });
+    this.shape = shape;
+  }
+  async run() {
+    let live = this.consumer.live;
+    /** @type {Frame | null} */
+    let screen = null;
+    while (this.running) {
+      const seen = this.consumer.published;
+      const frame = this.consumer.take();
+      if (frame?.kind === FRAME_KIND.SCREEN) screen = frame;
+      else if (frame) screen = null;
+      const now = frame ?? (screen && this.consumer.live ? screen : null);
+      if (now) this.show(now);
+      if (this.consumer.live !== live) (live = !live) || parent.post({ t: "ended" });
+      if (frame) await animationFrame();
+      await this.consumer.changed(seen, screen && live ? this.pollMs : undefined);
+    }
+  }
+  /** Microseconds from publishing to taking: median, 99th percentile, most. */
+  stats() {
+    const sorted = this.latencies.filter((n) => n !== undefined).sort((a, b) => a - b);
+    const at = (/** @type {number} */ share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    return { t: "stats", frames: this.frames, latency_us: [at(0.5), at(0.99), at(1)], painter: this.painter.constructor.name };
+  }
+}
+
+/** @type {Screen | null} */
+let screen = null;
+parent.listen((m) => {
+  try {
+    if (m.t === "start") {
+      screen = new Screen(m);
+      screen.run().catch((e) => parent.post(e instanceof StaleHandle ? { t: "stale" } : { t: "failed", text: String(e?.message ?? e) }));
+    } else if (m.t === "resize" && screen) {
+      [screen.canvas.width, screen.canvas.height] = [m.width, m.height];
+      screen.consumer.first = true; // draw again what there is
+      Atomics.notify(screen.consumer.words, 2);
+    } else if (m.t === "stats") parent.post(screen ? screen.stats() : { t: "stats", frames: 0, latency_us: [0, 0, 0], painter: "" });
+    else if (m.t === "read" && screen) {
+      const pixels = screen.painter.read();
+      parent.post({ t: "pixels", width: screen.canvas.width, height: screen.canvas.height, pixels }, [pixels.buffer]);
+    } else if (m.t === "stop" && screen) screen.running = false;
+  } catch (e) {
+    parent.post({ t: "failed", text: String(/** @type {any} */ (e)?.message ?? e) });
+  }
+});

@@ -1,0 +1,111 @@
+"""`rt.frames`: opening channels, showing one on a canvas, the screen's size, keys and pointer for guests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from ..abi.gen import linux
+from ..abi.gen import messages as m
+from ..abi.gen.abi import FRAME_SCREEN_CHANNEL
+from ..channel.port import Port
+from .channel import Consumer, FrameReader
+
+__all__ = ["FrameHost", "RuntimeFrames", "Shown"]
+
+KEYBOARD = 0
+POINTER = 1
+SCREEN = "fb0"
+
+
+class Shown(Protocol):
+    """A channel on a canvas: a renderer worker."""
+
+    def resize(self, width: int, height: int) -> None:
+        """The canvas has other pixels now."""
+
+    def stats(self) -> Awaitable[dict[str, Any]]:
+        """frames, latency_us [median, 99th percentile, most], painter"""
+
+    def read(self) -> Awaitable[bytes]:
+        """RGBA of the canvas, rows from the top."""
+
+    def close(self) -> None:
+        """End the renderer; the picture stays."""
+
+
+class FrameHost(Protocol):
+    """What the place where Python runs does: host/frames.py."""
+
+    def consumer(self, address: int) -> Consumer:
+        """Takes over the channel."""
+
+    def show(
+        self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None
+    ) -> Shown:
+        """Start a renderer on an OffscreenCanvas."""
+
+
+def channel_number(name: str) -> int:
+    """ "frame0" .. "frame7", "fb0". Raises ValueError."""
+    if name == SCREEN:
+        return FRAME_SCREEN_CHANNEL
+    number = name.removeprefix("frame")
+    if not number.isdecimal() or int(number) >= FRAME_SCREEN_CHANNEL:
+        raise ValueError(f"no frame device {name!r}: there are frame0 to frame{FRAME_SCREEN_CHANNEL - 1} and {SCREEN}")
+    return int(number)
+
+
+class RuntimeFrames:
+    """Made by Runtime: rt.frames."""
+
+    def __init__(self, port: Callable[[], Port], host: Callable[[], Awaitable[FrameHost]]) -> None:
+        self._port = port
+        self._host = host
+
+    async def open(self, name: str = "frame0") -> FrameReader:
+        """The consumer's end of /dev/frameN (or "fb0"). Whoever had it is stale from now on. Raises ValueError."""
+        number = channel_number(name)
+        host = await self._host()
+        reply = await self._port().request(m.FrameChannel(number))
+        return FrameReader(name, host.consumer(reply.address))
+
+    async def show(
+        self,
+        canvas: Any,
+        name: str = "frame0",
+        *,
+        pixelated: bool = False,
+        heard: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Shown:
+        """Draw a channel on an OffscreenCanvas, from a worker of its own. Takes over the channel.
+
+        heard: told {"t": "shown", kind, width, height}, {"t": "ended"}, {"t": "stale"} and {"t": "failed", text}.
+        """
+        number = channel_number(name)
+        host = await self._host()
+        reply = await self._port().request(m.FrameChannel(number))
+        return host.show(canvas, reply.address, reply.boot_ms, pixelated, heard)
+
+    async def screen_size(self, width: int, height: int) -> None:
+        """The framebuffer's size in pixels, for programs that open /dev/fb0 from now on. Raises OSError (EBUSY, EINVAL)."""
+        await self._port().request(m.ScreenSize(width, height))
+
+    async def input(self, device: int, events: Sequence[tuple[int, int, int]]) -> None:
+        """Events (type, code, value) of linux/input.h for /dev/input/event0 (keyboard) or event1 (pointer).
+
+        A report of its own: SYN_REPORT is added. Raises OSError (ENODEV, EINVAL).
+        """
+        flat = [number for event in (*events, (linux.EV_SYN, linux.SYN_REPORT, 0)) for number in event]
+        await self._port().request(m.InputEvents(device, flat))
+
+    async def key(self, code: int, down: bool) -> None:
+        """A key of input-event-codes.h goes down or up."""
+        await self.input(KEYBOARD, [(linux.EV_KEY, code, int(down))])
+
+    async def pointer(self, x: int, y: int, buttons: Sequence[tuple[int, bool]] = (), wheel: int = 0) -> None:
+        """The pointer is at a pixel of the screen; buttons: (BTN_*, down) that changed; wheel: notches up."""
+        events = [(linux.EV_ABS, linux.ABS_X, x), (linux.EV_ABS, linux.ABS_Y, y)]
+        events += [(linux.EV_KEY, code, int(down)) for code, down in buttons]
+        events += [(linux.EV_REL, linux.REL_WHEEL, wheel)] if wheel else []
+        await self.input(POINTER, events)

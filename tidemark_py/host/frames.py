@@ -1,0 +1,133 @@
+"""Frame channels where there is JavaScript: js_shim/frames.js' consumer as frames.channel.Consumer, and the renderer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, create_proxy
+
+from ..abi.gen.abi import FrameFormat, FrameKind
+from ..frames.channel import Frame, StaleHandleError
+from .values import js_object, text_of
+
+__all__ = ["JsFrameHost"]
+
+
+class JsConsumer:
+    """frames.channel.Consumer"""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    @property
+    def published(self) -> int:
+        """Frames so far."""
+        return int(self._raw.published)
+
+    @property
+    def live(self) -> bool:
+        """There is a producer."""
+        return bool(self._raw.live)
+
+    def take(self) -> Frame | None:
+        """The newest, copied."""
+        try:
+            f = self._raw.take()
+            if f is None:
+                return None
+            data = f.bytes.to_bytes()
+            if not self._raw.holds(f):
+                return None
+        except JsException as e:
+            if getattr(e, "name", "") == "StaleHandle":
+                raise StaleHandleError(f"{text_of(e)}: open it again") from None
+            raise
+        return Frame(
+            f.number, FrameKind(f.kind), f.width, f.height, f.stride, FrameFormat(f.format), int(f.timeNs), memoryview(data)
+        )
+
+    async def changed(self, seen: int) -> None:
+        """Atomics.waitAsync"""
+        await self._raw.changed(seen)
+
+
+class Renderer:
+    """frames.board.Shown: a worker of frame_renderer.js."""
+
+    def __init__(self, platform: Any, url: str, heard: Callable[[dict[str, Any]], None] | None) -> None:
+        self._heard = heard
+        self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {"stats": [], "pixels": []}
+        self._proxies = [create_proxy(self._message), create_proxy(self._failed)]
+        self._worker = platform.startWorker(url, "tidemark frame renderer", *self._proxies)
+
+    def start(self, options: dict[str, Any]) -> None:
+        """Send the canvas."""
+        transfer = js.Array.new()
+        transfer.push(options["canvas"])
+        self._worker.post(js_object({"t": "start", **options}), transfer)
+
+    def _message(self, data: Any) -> None:
+        told: dict[str, Any] = data.to_py(depth=1)
+        waiting = self._waiting.get(told["t"])
+        if waiting:
+            waiting.pop(0).set_result(told)
+        elif waiting is None and self._heard is not None:
+            self._heard(told)
+
+    def _failed(self, text: str) -> None:
+        if self._heard is not None:
+            self._heard({"t": "failed", "text": text})
+
+    def _ask(self, message: str, answer: str) -> asyncio.Future[dict[str, Any]]:
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[answer].append(future)
+        self._worker.post(js_object({"t": message}))
+        return future
+
+    def resize(self, width: int, height: int) -> None:
+        """Pixels of the canvas."""
+        self._worker.post(js_object({"t": "resize", "width": width, "height": height}))
+
+    async def stats(self) -> dict[str, Any]:
+        """frames, latency_us, painter"""
+        told = await self._ask("stats", "stats")
+        return {"frames": told["frames"], "latency_us": told["latency_us"].to_py(), "painter": told["painter"]}
+
+    async def read(self) -> bytes:
+        """RGBA, rows from the top."""
+        told = await self._ask("read", "pixels")
+        pixels: bytes = told["pixels"].to_bytes()
+        return pixels
+
+    def close(self) -> None:
+        """End the worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.terminate()
+
+
+class JsFrameHost:
+    """frames.board.FrameHost over one kernel memory."""
+
+    def __init__(self, platform: Any, module: Any, renderer_url: str, memory: Any) -> None:
+        self._platform = platform
+        self._module = module
+        self._renderer_url = renderer_url
+        self._memory = memory
+
+    def consumer(self, address: int) -> JsConsumer:
+        """Takes over the channel."""
+        return JsConsumer(self._module.FrameConsumer.new(self._memory, address))
+
+    def show(
+        self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None
+    ) -> Renderer:
+        """A worker draws it."""
+        renderer = Renderer(self._platform, self._renderer_url, heard)
+        renderer.start(
+            {"canvas": canvas, "memory": self._memory, "address": address, "boot_ms": boot_ms, "pixelated": pixelated}
+        )
+        return renderer
