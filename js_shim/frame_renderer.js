@@ -257,7 +257,7 @@ class Screen {
       const frame = this.consumer.take();
       if (frame?.kind === FRAME_KIND.SCREEN) screen = frame;
       else if (frame) screen = null;
-      const now = frame ?? (screen && this.consumer.live ? screen : null);
+      const now = frame ?? (this.consumer.live ? screen : null);
       if (now) this.show(now);
       if (this.consumer.live !== live) (live = !live) || parent.post({ t: "ended" });
       if (frame) await animationFrame();

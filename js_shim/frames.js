@@ -4,7 +4,7 @@
  * frame_channel and three frame_slot of the ABI tables; the kernel has the producer's end of a guest's device (kernel/ipc/frame.c).
  *
  * Owns: the rule by which slots change hands. Who may call: one producer and one consumer per channel, in any two workers.
- * The producer never waits; the consumer always gets the newest whole frame, or null when it has seen it. A consumer
+ * The producer never waits; the consumer always gets the newest whole frame, or undefined when it has seen it. A consumer
  * is named by a generation in the state word, so one that was replaced gets a StaleHandle instead of somebody else's memory.
  */
 import { FRAME_CHANNEL as C, FRAME_KIND, FRAME_SLOT as S, FRAME_SLOTS, FRAME_STATE_FRESH, FRAME_STATE_FRONT_SHIFT,
@@ -68,8 +68,8 @@ export class FrameConsumer extends End {
   }
 
   /**
-   * The newest frame, or null when there is none that take() has not given. Throws StaleHandle.
-   * @returns {Frame | null}
+   * The newest frame, or undefined when there is none that take() has not given. Throws StaleHandle.
+   * @returns {Frame | undefined}
    */
   take() {
     for (;;) {
@@ -77,7 +77,7 @@ export class FrameConsumer extends End {
       this.check(state);
       const first = this.first;
       this.first = false;
-      if (!(state & FRAME_STATE_FRESH)) return first ? this.read((state >> FRAME_STATE_FRONT_SHIFT) & SLOT_MASK) : null;
+      if (!(state & FRAME_STATE_FRESH)) return first ? this.read((state >> FRAME_STATE_FRONT_SHIFT) & SLOT_MASK) : undefined;
       const middle = (state >> FRAME_STATE_MIDDLE_SHIFT) & SLOT_MASK;
       const front = (state >> FRAME_STATE_FRONT_SHIFT) & SLOT_MASK;
       const slots = (SLOT_MASK << FRAME_STATE_MIDDLE_SHIFT) | (SLOT_MASK << FRAME_STATE_FRONT_SHIFT) | FRAME_STATE_FRESH;
@@ -89,13 +89,13 @@ export class FrameConsumer extends End {
     }
   }
 
-  /** @param {number} n @returns {Frame | null} */
+  /** @param {number} n @returns {Frame | undefined} */
   read(n) {
     const at = this.slot(n);
     const u = (/** @type {number} */ offset) => this.words[at + offset / 4] >>> 0;
     const [kind, address, size] = [u(S.kind), u(S.address), u(S.bytes)];
-    if (kind === FRAME_KIND.NONE) return null;
-    if (address + size > this.memory.buffer.byteLength) return null; // not a frame of this memory
+    if (kind === FRAME_KIND.NONE) return undefined;
+    if (address + size > this.memory.buffer.byteLength) return undefined; // not a frame of this memory
     return {
       number: u(S.number), kind, width: u(S.width), height: u(S.height), stride: u(S.stride), format: u(S.format),
       generation: u(S.generation), timeNs: Number(this.times[(at + S.time_ns / 4) / 2]),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         KernelPanic,
         LayerError,
         RuntimeClosed,
+        StaleHandleError,
         TidemarkError,
         WorkerCrashed,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "Runtime",
     "RuntimeClosed",
     "RuntimeFS",
+    "StaleHandleError",
     "TidemarkError",
     "WorkerCrashed",
     "errors",

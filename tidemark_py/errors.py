@@ -7,6 +7,7 @@ TidemarkError
 ├── WorkerCrashed       the kernel worker or the process owner is gone; make a new Runtime
 ├── RuntimeClosed       used after close()
 ├── LayerError          a layer is corrupted or of another format
+├── StaleHandleError    somebody else holds what the handle named
 └── InternalError       a bug of this package
 """
 
@@ -19,6 +20,7 @@ __all__ = [
     "KernelPanic",
     "LayerError",
     "RuntimeClosed",
+    "StaleHandleError",
     "TidemarkError",
     "WorkerCrashed",
 ]
@@ -50,6 +52,10 @@ class RuntimeClosed(TidemarkError):
 
 class LayerError(TidemarkError):
     """A file layer was refused whole."""
+
+
+class StaleHandleError(TidemarkError):
+    """What the handle named has another holder or is gone: open it again."""
 
 
 class InternalError(TidemarkError):

@@ -25,6 +25,7 @@ from .channel.later import Later
 from .channel.port import Port
 from .channel.streams import StreamReader, StreamWriter
 from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, TidemarkError, WorkerCrashed
+from .frames.board import RuntimeFrames
 from .host.contract import RawPort
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
@@ -250,8 +251,14 @@ class RuntimeFS:
         await self._port.request(m.FsRename(root, source, target))
 
     async def mount(
-        self, target: str, source: str | None = None, *, type: str = "bind", read_only: bool = False,
-        options: str = "", root: int = 0,
+        self,
+        target: str,
+        source: str | None = None,
+        *,
+        type: str = "bind",
+        read_only: bool = False,
+        options: str = "",
+        root: int = 0,
     ) -> None:
         """Show directory or file `source` at `target` too, or with type="tmpfs" a new file system (options: size=64m).
 
@@ -298,6 +305,7 @@ class Runtime:
         self._call_later = _loop_call_later
         self._cancel_stop: Callable[[], None] | None = None
         self._processes_may_run = False
+        self._frame_host: Callable[[], Any] = _no_frames
 
     # ---- life ----
 
@@ -342,7 +350,8 @@ class Runtime:
                 "thread_url": place.thread_url,
                 "snapshot": saved,
             }
-            del module, memory
+            self._frame_host = lambda: place.frames(memory)
+            del module
             self._start_workers(place, topology, options)
             del options
             await self._booted(boot_seconds)
@@ -374,6 +383,7 @@ class Runtime:
             self._ports[name] = port
         if "kernel_worker" in self._ports:
             self.fs = RuntimeFS(self._ports["kernel_worker"])
+            self.frames = RuntimeFrames(lambda: self._kernel, lambda: self._frame_host())
 
     async def _booted(self, seconds: float) -> None:
         def late() -> None:
@@ -414,6 +424,7 @@ class Runtime:
         if cancel is not None:
             cancel()
         workers, self._workers = self._workers, []
+        self._frame_host = _no_frames  # it holds the kernel memory
         for worker in workers:
             worker.terminate()
 
@@ -645,6 +656,10 @@ class Runtime:
         if self._over is not None:
             raise self._over
         return await self._ports["process_owner"].request(m.PoolStats())
+
+
+def _no_frames() -> Any:
+    raise RuntimeClosed("the runtime was closed")
 
 
 def _loop_call_later(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:

@@ -28,8 +28,14 @@ def native_kernel() -> Path:
 def host_output(name: str, work: Path) -> tuple[str, int]:
     # whoever started us may ignore signals (nohup, a background job): the program gets the default ones
     done = subprocess.run(
-        ["env", "--default-signal", str(guests.host_binary(name))], cwd=work, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, errors="backslashreplace", timeout=120, check=False,
+        ["env", "--default-signal", str(guests.host_binary(name))],
+        cwd=work,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=120,
+        check=False,
         env={"PATH": os.environ["PATH"], "HOME": "/root"},
     )
     return done.stdout, done.returncode
@@ -60,7 +66,11 @@ def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
     (root / "work" / name).chmod(0o755)
     done = subprocess.run(
         [str(kernel), "--root", str(root), "--cwd", "/work", "--", f"/work/{name}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", timeout=300,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=300,
         check=False,
     )
     return done.stdout, done.returncode, done.stderr

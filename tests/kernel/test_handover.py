@@ -31,7 +31,11 @@ def run(root: Path, options: list[str], argv: list[str]) -> tuple[str, str]:
     kernel = toolchain.native_kernel("address")
     done = subprocess.run(
         [str(kernel), "--root", str(root), "--cwd", "/work", "--stats", *options, "--", *argv],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     assert "BAD" not in done.stdout, done.stdout

@@ -42,7 +42,7 @@ const get = async (name) => { const r = await fetch(name); if (!r.ok) throw new 
 pyodide.unpackArchive(await get("tidemark.whl"), "wheel");
 """
 # What most tests want: a runtime on busybox; kept between tests of a module unless a test breaks it.
-PREAMBLE = '''
+PREAMBLE = """
 import asyncio, builtins, js, time
 import tidemark_py as tm
 from tidemark_py.runtime import PIPE, DEVNULL, STDOUT
@@ -66,7 +66,7 @@ async def shared_runtime():
     if rt is None or rt.closed:
         rt = builtins.shared = await busybox(await new_runtime())
     return rt
-'''
+"""
 
 
 def _copy(source: Path, name: str) -> None:

@@ -35,7 +35,9 @@ def run(page: Page, code: str, seconds: float = 60) -> Any:
 
 
 def test_a_lost_worker_ends_its_process_and_leaves_the_runtime_usable(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
 rt, p, pending = await victim()
 await rt._ports["process_owner"].request(m.PoolCrash(p.pid, False))
 said = [await each for each in pending]
@@ -46,7 +48,8 @@ again = await rt.run(["echo", "still here"])
 stats = await rt.pool_stats()
 rt.close()
 [said, done.stdout.decode(), again.stdout.decode(), stats.crashed]
-""") == [["-9", "b''"], "still here\n", "still here\n", 2]
+""",
+    ) == [["-9", "b''"], "still here\n", "still here\n", 2]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,9 @@ rt.close()
     ],
 )  # fmt: skip
 def test_a_throw_ends_everything_pending_with_one_error(page: Page, who: str, error: str) -> None:
-    pending, later, took = run(page, f"""
+    pending, later, took = run(
+        page,
+        f"""
 rt, p, pending = await victim()
 t = time.perf_counter()
 asyncio.ensure_future(outcome(rt._ports[{who}))
@@ -69,13 +74,16 @@ took = time.perf_counter() - t
 later = [await outcome(rt.run(["true"])), await outcome(rt.fs.readdir("/"))]
 rt.close()
 [said, later, took]
-""")
+""",
+    )
     assert len({*pending, *later}) == 1, (pending, later)
     assert pending[0].startswith(f"{error}: ") and took < 5
 
 
 def test_a_second_and_a_stale_resume_are_refused_and_counted(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
 rt = await shared_runtime()
 before = (await rt.snapshot()).counters
 p = await rt.spawn(["sh", "-c", "sleep 0.3 & wait; sleep 100"], stdout=DEVNULL, stderr=DEVNULL)
@@ -90,11 +98,14 @@ after = (await rt.snapshot()).counters
 p.kill()
 await p.wait()
 [results, after["resumes_refused"] - before["resumes_refused"]]
-""") == [[-116, -116, -116], 3]
+""",
+    ) == [[-116, -116, -116], 3]
 
 
 def test_500_forks_and_waits_lose_and_double_nothing(page: Page) -> None:
-    out, resumes, processes = run(page, """
+    out, resumes, processes = run(
+        page,
+        """
 rt = await shared_runtime()
 before = (await rt.snapshot()).counters["resumes"]
 t = time.perf_counter()
@@ -105,12 +116,16 @@ took = time.perf_counter() - t
 print("fork+exit+wait in sh, ms:", took * 2)
 after = (await rt.snapshot()).counters
 [done.stdout.decode(), after["resumes"] - before, after["processes"]]
-""", 120)
+""",
+        120,
+    )
     assert out == "500\n" and resumes == 500 and processes == 1
 
 
 def test_a_fork_bomb_ends_in_eagain_and_others_live_on(page: Page) -> None:
-    err, shell, left, after = run(page, """
+    err, shell, left, after = run(
+        page,
+        """
 rt = await busybox(await new_runtime())
 other = await rt.spawn(["cat"], stdin=PIPE, stdout=PIPE)
 bomb = await rt.spawn(["sh", "-c", "b() { b | b & wait; }; b"], stdout=DEVNULL, stderr=PIPE)
@@ -124,13 +139,17 @@ left = (await rt.snapshot()).counters["processes"]
 after = (await rt.run(["echo", "after"], timeout=20)).stdout
 rt.close()
 [err.decode(), shell.decode(), left, after.decode()]
-""", 120)
+""",
+        120,
+    )
     assert "Resource temporarily unavailable" in err
     assert [shell, left, after] == ["alive\n", 1, "after\n"]
 
 
 def test_a_fork_bomb_beyond_what_the_tab_gives_ends_in_eagain_too(page: Page) -> None:
-    err, after = run(page, """
+    err, after = run(
+        page,
+        """
 rt = await busybox(await new_runtime(memories_cap=150))
 script = "for i in $(seq 150); do sleep 100 & done"
 bomb = await rt.spawn(["sh", "-c", script], stdout=DEVNULL, stderr=PIPE)
@@ -139,12 +158,16 @@ await rt.kill_all()
 after = (await rt.run(["echo", "after"], timeout=20)).stdout
 rt.close()
 [err.decode(), after.decode()]
-""", 110)
+""",
+        110,
+    )
     assert "Resource temporarily unavailable" in err and after == "after\n"
 
 
 def test_two_runtimes_in_one_page_do_not_see_each_other(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
 a, b = await asyncio.gather(new_runtime(), new_runtime())
 await asyncio.gather(busybox(a), busybox(b))
 await a.fs.write_file("/tmp/x", "a")
@@ -154,11 +177,14 @@ a.close()
 again = await b.run(["cat", "/tmp/x"])
 b.close()
 [o.stdout.decode() for o in out] + [again.stdout.decode()]
-""") == ["a", "b", "b"]
+""",
+    ) == ["a", "b", "b"]
 
 
 def test_close_with_everything_under_way(page: Page) -> None:
-    pending = run(page, """
+    pending = run(
+        page,
+        """
 rt, p, pending = await victim()
 writer = await rt.spawn(["sleep", "100"], stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL)
 writer.stdin.write(bytes(1 << 20))
@@ -166,12 +192,15 @@ pending.append(asyncio.ensure_future(outcome(writer.stdin.drain())))
 await asyncio.sleep(0)
 rt.close()
 [await each for each in pending]
-""")
+""",
+    )
     assert pending == ["RuntimeClosed: the runtime was closed"] * 3
 
 
 def test_boot_failures_are_one_clear_error(page: Page) -> None:
-    kernel, abi, pyodide, late = run(page, """
+    kernel, abi, pyodide, late = run(
+        page,
+        """
 async def create(**options):
     try:
         rt = await tm.Runtime.create(**options)
@@ -182,7 +211,8 @@ async def create(**options):
 tiny = bytes([0, 97, 115, 109, 1, 0, 0, 0])
 [await create(kernel=b"no wasm"), await create(kernel=tiny, snapshot=await snapshot_bytes()),
  await create(index_url="/nowhere/"), await create(boot_seconds=0.05)]
-""")
+""",
+    )
     assert kernel.startswith("BootError: kernel.wasm does not compile here")
     assert abi.startswith("BootError:") and "tk_" in abi
     assert pyodide.startswith("BootError:") and "pyodide.mjs" in pyodide
@@ -190,7 +220,10 @@ tiny = bytes([0, 97, 115, 109, 1, 0, 0, 0])
 
 
 def test_closing_with_many_busy_processes_gives_their_memories_back_at_once(page: Page) -> None:
-    assert run(page, """
+    assert (
+        run(
+            page,
+            """
 for n in range(3):
     rt = await busybox(await new_runtime(topology="together"))
     script = "for i in $(seq 30); do sleep 100 & done; while :; do :; done"
@@ -200,7 +233,11 @@ for n in range(3):
     rt.close()
     await asyncio.sleep(0.5)
 "done"
-""", 110) == "done"
+""",
+            110,
+        )
+        == "done"
+    )
 
 
 def test_without_isolation_there_is_one_sentence_with_the_remedy(
@@ -222,7 +259,9 @@ def test_without_isolation_there_is_one_sentence_with_the_remedy(
 @pytest.mark.slow
 def test_100_create_and_close_cycles(page: Page) -> None:
     for part in range(4):  # the driver wants an answer within two minutes
-        times = run(page, f"""
+        times = run(
+            page,
+            f"""
 times = []
 for n in range({part * 25}, {part * 25 + 25}):
     t = time.perf_counter()
@@ -234,5 +273,7 @@ for n in range({part * 25}, {part * 25 + 25}):
     times.append(time.perf_counter() - t)
 print("cycle, s: first", times[0], "last", times[-1], "most", max(times))
 times
-""", 115)
+""",
+            115,
+        )
         assert len(times) == 25

@@ -28,7 +28,9 @@ def run(page: Page, code: str, seconds: float = 60) -> Any:
 
 
 def test_run_and_its_relatives(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 r = subprocess.run(["sh", "-c", "cat; echo err >&2; exit 3"], input=b"in", capture_output=True)
 said = [r.returncode, r.stdout.decode(), r.stderr.decode()]
@@ -51,7 +53,8 @@ try:
 except OSError as e:
     said.append([type(e).__name__, e.filename])
 said
-""")
+""",
+    )
     assert out == [
         3, "in", "err\n", "/HOME/PYODIDE\n", "a\nb", -9, "x\ny\n",
         "Command '['false']' returned non-zero exit status 1.",
@@ -60,7 +63,9 @@ said
 
 
 def test_streaming_timeouts_and_signals(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 p = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 p.stdin.write("one\\n")
@@ -87,12 +92,15 @@ b = subprocess.Popen(["tr", "a-z", "A-Z"], stdin=a.stdout, stdout=subprocess.PIP
 a.stdout.close()
 said += [b.communicate()[0].decode(), a.wait()]
 said
-""")
+""",
+    )
     assert out == ["one\n", None, "", 0, "early\n", 0.1, "early\n", -15, True, -2, "THROUGH\n", 0]
 
 
 def test_files_devnull_and_descriptors(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 with tempfile.TemporaryFile() as f:
     subprocess.run(["sh", "-c", "echo out; echo err >&2"], stdout=f, stderr=f, check=True)
@@ -109,12 +117,15 @@ with os.fdopen(r) as f:
 said.append(p.wait())
 said[2] = said[2].decode()
 said
-""")
+""",
+    )
     assert out == ["out\nerr\n", "err\n", "", "passed\n", 0]
 
 
 def test_os_processes(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import shutil
 rt = await installed()
 said = [os.waitstatus_to_exitcode(os.system("exit 7")), os.popen("echo popen").read()]
@@ -128,14 +139,17 @@ with contextlib.redirect_stdout(f):
     subprocess.run(["echo", "inherited"])
 said.append(f.getvalue())
 said
-""")
+""",
+    )
     assert out[:3] == [7, "popen\n", 5]
     assert out[3].startswith("ChildProcessError") and out[4].startswith("ProcessLookupError")
     assert out[5] == "inherited\n"
 
 
 def test_which_and_what_cannot_wait(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import shutil, pyodide_js
 rt = await installed()
 said = [shutil.which("cat"), shutil.which("nothing")]
@@ -146,13 +160,16 @@ except tm.TidemarkError as e:
 except Exception as e:
     said.append(str(e).strip().splitlines()[-1].partition("TidemarkError: ")[2])
 said
-""")
+""",
+    )
     assert out[0] in ("/bin/cat", "/usr/bin/cat") and out[1] is None
     assert out[2].startswith("Python cannot wait for a process here: run the code by runPythonAsync")
 
 
 def test_many_children_binary_input_and_a_reader_that_stops(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 many = [subprocess.Popen(["sh", "-c", f"sleep 0.2; echo {n}"], stdout=subprocess.PIPE) for n in range(50)]
 said = [[int(p.communicate()[0]) for p in many] == list(range(50))]
@@ -170,12 +187,15 @@ try:
 except BrokenPipeError:
     said.append("broken")
 said
-""")
+""",
+    )
     assert out == [True, True, -13, "broken"]
 
 
 def test_asyncio_subprocesses(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 p = await asyncio.create_subprocess_exec("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 got, _ = await p.communicate(b"x" * 300000)
@@ -194,12 +214,15 @@ start = asyncio.create_subprocess_exec
 many = await asyncio.gather(*[start("echo", str(n), stdout=subprocess.PIPE) for n in range(20)])
 said.append([(await p.communicate())[0].decode().strip() for p in many] == [str(n) for n in range(20)])
 said
-""")
+""",
+    )
     assert out == [300000, 0, ["a\n", "b\n"], 4, -9, "nothing", True]
 
 
 def test_speed_and_memory(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 for _ in range(50):
     subprocess.run(["true"])
@@ -221,7 +244,9 @@ rate = n / (time.perf_counter() - t) / 1e6
 print("subprocess.run(true), ms:", ms, "MB/s:", rate, before, after)
 grown = {k: after[k] - before[k] for k in ("processes", "memories", "heap_used")}
 [ms, n, rate, grown]
-""", 110)
+""",
+        110,
+    )
     ms, size, rate, grown = out
     assert grown["processes"] == grown["memories"] == 0 and abs(grown["heap_used"]) < 1 << 20
     assert size == 3200 << 16
@@ -229,7 +254,9 @@ grown = {k: after[k] - before[k] for k in ("processes", "memories", "heap_used")
 
 
 def test_install_twice_and_after_close(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 said = [(await tm.install()) is rt]
 other = await busybox(await new_runtime())
@@ -248,7 +275,8 @@ try:
 except Exception as e:
     said.append(type(e).__name__)
 said
-""")
+""",
+    )
     assert out[:2] == [True, "other\n"] and out[2].startswith("RuntimeClosed") and out[3] == "the runtime was closed"
     assert out[4] == "back\n"
 
@@ -276,7 +304,8 @@ f"{done.stdout.decode()} {done.returncode}"
 
 
 def test_install_in_a_worker_kernel(page: Page) -> None:
-    assert page.run(f"""
+    assert page.run(
+        f"""
 from pyodide.ffi import create_proxy, to_js
 origin = str(js.location.origin)
 options = to_js({{"type": "text/javascript"}}, dict_converter=js.Object.fromEntries)
@@ -291,11 +320,15 @@ worker.postMessage({IN_WORKER!r}.replace("ORIGIN", origin))
 said.append(await asyncio.wait_for(queue.get(), 40))
 worker.terminate()
 said
-""", 90) == ["ready", "IN A WORKER 3"]
+""",
+        90,
+    ) == ["ready", "IN A WORKER 3"]
 
 
 def test_spawn_family_and_the_flag_of_inheritance(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import fcntl
 rt = await installed()
 said = [os.spawnlp(os.P_WAIT, "sh", "sh", "-c", "exit 6"), os.spawnv(os.P_WAIT, "/nothing", ["nothing"])]
@@ -314,12 +347,15 @@ try:
 except OSError as e:
     said.append(e.errno == 8)
 said
-""")
+""",
+    )
     assert out == [6, 127, -9, "its back", False, True, 0, True]
 
 
 def test_asyncio_drain_raises_when_the_child_has_gone(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 p = await asyncio.create_subprocess_exec("sh", "-c", "exec <&-; sleep 0.1", stdin=subprocess.PIPE)
 p.stdin.write(bytes(4 << 20))
@@ -329,5 +365,6 @@ try:
 except (BrokenPipeError, ConnectionResetError) as e:
     said = "gone"
 [said, await p.wait()]
-""")
+""",
+    )
     assert out == ["gone", 0]

@@ -34,8 +34,19 @@ def results(host: str) -> dict[str, dict[str, Any]]:
         shutil.copy2(guests.riscv_binary(name), root / "work" / name)
     env = {"PATH": "/usr/bin:/bin", "HOME": "/root"}
     rows = [{"id": n, "argv": [f"/work/{n}"], "cwd": "/work", "timeout_s": 120, "env": env} for n in FAMILIES]
-    command = [sys.executable, str(ROOT / "build.py"), "run", "--host", host, "--layer", "deb:busybox-static",
-               "--layer", f"dir:{root}", "--batch", "-"]
+    command = [
+        sys.executable,
+        str(ROOT / "build.py"),
+        "run",
+        "--host",
+        host,
+        "--layer",
+        "deb:busybox-static",
+        "--layer",
+        f"dir:{root}",
+        "--batch",
+        "-",
+    ]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stderr

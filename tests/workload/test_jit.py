@@ -32,7 +32,10 @@ def run(layer: Path, mode: str, work: Path) -> dict[str, tuple[object, ...]]:
     lines.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     command = [sys.executable, "build.py", "run", "--host", "node", "--jit", mode, "--layer", f"dir:{layer}"]
     subprocess.run(
-        [*command, "--batch", str(lines), "--output", str(out)], cwd=toolchain.ROOT, timeout=300, check=True,
+        [*command, "--batch", str(lines), "--output", str(out)],
+        cwd=toolchain.ROOT,
+        timeout=300,
+        check=True,
     )
     results = map(json.loads, out.read_text(encoding="utf-8").splitlines())
     return {r["id"]: (r.get("stdout"), r["exit_code"]) for r in results}

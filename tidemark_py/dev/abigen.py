@@ -179,6 +179,7 @@ def outputs(root: Path) -> dict[Path, str]:
         kernel / "abi_hash.h": abigen_c.abi_hash_h(t),
         kernel / "syscalls.h": abigen_c.syscalls_h(t),
         kernel / "syscalls.c": abigen_c.syscalls_c(t),
+        root / "site" / "programs" / "gen" / "frame.h": abigen_c.frame_h(t),
         js / "abi.js": abigen_js.abi_js(t),
         python / "__init__.py": '"""Generated from the tables of tidemark_py/abi: do not edit."""\n',
         python / "abi.py": abigen_py.abi_py(t),

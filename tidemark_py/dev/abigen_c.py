@@ -66,6 +66,22 @@ def abi_h(t: Tables) -> str:
     return "\n".join([*out, "#endif", ""])
 
 
+def frame_h(t: Tables) -> str:
+    """For guest programs that publish frames: the head's layout and its numbers, on libc's integer types."""
+    out = [MARK.format("the tables in tidemark_py/abi"), "#ifndef TIDEMARK_FRAME_H", "#define TIDEMARK_FRAME_H"]
+    out += ["#include <stdint.h>", ""]
+    for e in (e for e in t.enums if e["name"].startswith("FRAME_")):
+        values = ((f"{e['name']}_{v['name']}", v) for v in e["values"])
+        out += [f"#define {name} {c_int(v['value'])}{_comment(v.get('doc', ''))}" for name, v in values]
+    wanted = ("FRAME_MAGIC", "FRAME_BYTES_MAX", "FRAME_SIDE_MAX")
+    found = (c for c in t.shared_constants if c["name"] in wanted)
+    out += [f"#define {c['name']} {c_int(c['value'])}{_comment(c.get('doc', ''))}" for c in found]
+    head = next(x for x in t.layouts if x.name == "frame_head")
+    out += ["", f"/* {head.doc} */", "struct frame_head {"]
+    out += [f"  uint32_t {f.name};{_comment(f.doc)}" for f in head.fields]
+    return "\n".join([*out, "};", "#endif", ""])
+
+
 def abi_hash_h(t: Tables) -> str:
     """The hash stands alone so that a changed message does not compile every file again."""
     return (

@@ -1,6 +1,7 @@
-"""Guest test programs: tests/guest/*.c built static for riscv64 and for this host, cached by content.
+"""Our own guest programs built static and cached by content: the tests (tests/guest/*.c, for riscv64 and for this host)
+and the site's programs (site/programs/*.c, for riscv64 and WASI).
 
-Owns build/guests/{riscv64,host}. The same program runs in both places and must print the same (tests/guest).
+Owns build/guests/{riscv64,host,wasi}. A test program runs in both places and must print the same (tests/guest).
 """
 
 from __future__ import annotations
@@ -14,14 +15,27 @@ from .kernel_build import reach
 from .toolchain import BUILD, ROOT, BuildError, exclusive, jobs, run, step, zig, zig_env
 
 SOURCES = ROOT / "tests" / "guest"
-TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl"}
-FLAGS = ("-O2", "-g", "-static", "-std=gnu17", "-Wall", "-Wextra", "-pthread", "-fno-sanitize=all")
+PROGRAMS = ROOT / "site" / "programs"
+TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl", "wasi": "wasm32-wasi-musl"}
+FLAGS = ("-O2", "-g", "-static", "-std=gnu17", "-Wall", "-Wextra", "-fno-sanitize=all")
+THREADS = {"riscv64": ("-pthread",), "host": ("-pthread",), "wasi": ()}
 
 
 def _build(source: Path, kind: str, out: Path) -> str | None:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_suffix(".tmp")
-    command: list[str | Path] = [zig(), "cc", "-target", TARGETS[kind], *FLAGS, source, "-lm", "-o", temporary]
+    command: list[str | Path] = [
+        zig(),
+        "cc",
+        "-target",
+        TARGETS[kind],
+        *FLAGS,
+        *THREADS[kind],
+        source,
+        "-lm",
+        "-o",
+        temporary,
+    ]
     try:
         run(command, f"{source.relative_to(ROOT)} for {kind}", env=zig_env())
     except BuildError as error:
@@ -30,10 +44,10 @@ def _build(source: Path, kind: str, out: Path) -> str | None:
     return None
 
 
-def _build_all(kinds: tuple[str, ...]) -> dict[str, dict[str, Path]]:
+def _build_all(kinds: tuple[str, ...], sources: Path, names: str) -> dict[str, dict[str, Path]]:
     result: dict[str, dict[str, Path]] = {kind: {} for kind in kinds}
     todo: list[tuple[Path, str, Path, Path, str]] = []
-    for source in sorted(SOURCES.glob("*.c")):
+    for source in sorted(sources.glob(f"{names}.c")):
         digest = hashlib.sha256(repr(FLAGS).encode())
         for path, body in sorted(reach(source.resolve()).items()):
             digest.update(path.name.encode() + b"\0" + body)
@@ -54,10 +68,12 @@ def _build_all(kinds: tuple[str, ...]) -> dict[str, dict[str, Path]]:
     return result
 
 
-def build(kinds: tuple[str, ...] = ("riscv64", "host")) -> dict[str, dict[str, Path]]:
+def build(
+    kinds: tuple[str, ...] = ("riscv64", "host"), sources: Path = SOURCES, names: str = "*"
+) -> dict[str, dict[str, Path]]:
     """Program paths by kind and name, built where needed. Raises BuildError with each one that does not compile."""
     with exclusive("guests"):
-        return _build_all(kinds)
+        return _build_all(kinds, sources, names)
 
 
 def families() -> list[str]:
@@ -73,3 +89,8 @@ def riscv_binary(name: str) -> Path:
 def host_binary(name: str) -> Path:
     """The same program for this host."""
     return build(("host",))["host"][name]
+
+
+def program(name: str, kind: str = "riscv64") -> Path:
+    """One of the site's programs, for "riscv64" or "wasi"."""
+    return build((kind,), PROGRAMS, name)[kind][name]

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..abi.gen import linux
 from ..abi.gen import messages as m
 from ..abi.gen.abi import FRAME_SCREEN_CHANNEL
 from ..channel.port import Port
-from .channel import Consumer, FrameReader
+from ..host.contract import FrameHost, FrameRenderer
+from .channel import FrameReader
 
-__all__ = ["FrameHost", "RuntimeFrames", "Shown"]
+__all__ = ["RuntimeFrames"]
 
 KEYBOARD = 0
 POINTER = 1
 SCREEN = "fb0"
-
-
-class Shown(Protocol):
-    """A channel on a canvas: a renderer worker."""
-
-    def resize(self, width: int, height: int) -> None:
-        """The canvas has other pixels now."""
-
-    def stats(self) -> Awaitable[dict[str, Any]]:
-        """frames, latency_us [median, 99th percentile, most], painter"""
-
-    def read(self) -> Awaitable[bytes]:
-        """RGBA of the canvas, rows from the top."""
-
-    def close(self) -> None:
-        """End the renderer; the picture stays."""
-
-
-class FrameHost(Protocol):
-    """What the place where Python runs does: host/frames.py."""
-
-    def consumer(self, address: int) -> Consumer:
-        """Takes over the channel."""
-
-    def show(
-        self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None
-    ) -> Shown:
-        """Start a renderer on an OffscreenCanvas."""
 
 
 def channel_number(name: str) -> int:
@@ -77,7 +50,7 @@ class RuntimeFrames:
         *,
         pixelated: bool = False,
         heard: Callable[[dict[str, Any]], None] | None = None,
-    ) -> Shown:
+    ) -> FrameRenderer:
         """Draw a channel on an OffscreenCanvas, from a worker of its own. Takes over the channel.
 
         heard: told {"t": "shown", kind, width, height}, {"t": "ended"}, {"t": "stale"} and {"t": "failed", text}.
@@ -88,7 +61,7 @@ class RuntimeFrames:
         return host.show(canvas, reply.address, reply.boot_ms, pixelated, heard)
 
     async def screen_size(self, width: int, height: int) -> None:
-        """The framebuffer's size in pixels, for programs that open /dev/fb0 from now on. Raises OSError (EBUSY, EINVAL)."""
+        """The framebuffer's size in pixels, for programs that open it from now on. Raises OSError (EBUSY, EINVAL)."""
         await self._port().request(m.ScreenSize(width, height))
 
     async def input(self, device: int, events: Sequence[tuple[int, int, int]]) -> None:

@@ -21,6 +21,8 @@ SHIM_MODULES = (
     "gen/abi.js",
     "gen/messages.js",
     "platform.js",
+    "frames.js",
+    "frame_renderer.js",
     "jit_link.js",
     "instantiate.js",
     "boot_thread.js",
@@ -28,7 +30,7 @@ SHIM_MODULES = (
 )
 IMPORT = re.compile(r'(from\s+)"\./([\w/]+\.js)"')
 # What a worker's roles import; the rest of the package stays where it is.
-ROLE_PACKAGES = ("abi", "channel", "host", "layers", "process", "roles", "state")
+ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "process", "roles", "state")
 
 
 def kernel_bytes() -> bytes:

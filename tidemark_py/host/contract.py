@@ -6,9 +6,22 @@ Typed here so that roles import no `js`: the same role code runs in a Pyodide wo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Host", "Kernel", "RawPort", "Wire", "WorkerHandle"]
+from ..abi.gen.abi import FrameFormat, FrameKind
+
+__all__ = [
+    "Frame",
+    "FrameConsumer",
+    "FrameHost",
+    "FrameRenderer",
+    "Host",
+    "Kernel",
+    "RawPort",
+    "Wire",
+    "WorkerHandle",
+]
 
 Wire = dict[str, Any]
 
@@ -81,3 +94,66 @@ class Host(Protocol):
 
     def sha256(self, data: Any) -> Awaitable[str]:
         """Hex digest of a host buffer."""
+
+
+# ---- frames ----
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole frame. data: height * stride bytes of a picture, width * stride of vertices; a copy, the reader's own."""
+
+    number: int
+    kind: FrameKind
+    width: int
+    height: int
+    stride: int
+    format: FrameFormat
+    time_ns: int
+    data: memoryview
+
+
+class FrameConsumer(Protocol):
+    """What a host gives: js_shim/frames.js' FrameConsumer, or a test's."""
+
+    @property
+    def published(self) -> int:
+        """Frames so far, modulo 2^32."""
+
+    @property
+    def live(self) -> bool:
+        """There is a producer."""
+
+    def take(self) -> Frame | None:
+        """The newest frame that was not taken yet. Raises StaleHandleError."""
+
+    def changed(self, seen: int) -> Awaitable[None]:
+        """Until `published` is another."""
+
+
+class FrameRenderer(Protocol):
+    """A channel on a canvas: a renderer worker."""
+
+    def resize(self, width: int, height: int) -> None:
+        """The canvas has other pixels now."""
+
+    def stats(self) -> Awaitable[dict[str, Any]]:
+        """frames, latency_us [median, 99th percentile, most], painter"""
+
+    def read(self) -> Awaitable[bytes]:
+        """RGBA of the canvas, rows from the top."""
+
+    def close(self) -> None:
+        """End the renderer; the picture stays."""
+
+
+class FrameHost(Protocol):
+    """What the place where Python runs does: host/frames.py."""
+
+    def consumer(self, address: int) -> FrameConsumer:
+        """Takes over the channel."""
+
+    def show(
+        self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None
+    ) -> FrameRenderer:
+        """Start a renderer on an OffscreenCanvas."""

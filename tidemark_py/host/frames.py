@@ -1,4 +1,4 @@
-"""Frame channels where there is JavaScript: js_shim/frames.js' consumer as frames.channel.Consumer, and the renderer."""
+"""Frame channels where there is JavaScript: js_shim/frames.js' consumer as contract.FrameConsumer, and the renderer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import js
 from pyodide.ffi import JsException, create_proxy
 
 from ..abi.gen.abi import FrameFormat, FrameKind
-from ..frames.channel import Frame, StaleHandleError
+from ..errors import StaleHandleError
+from .contract import Frame
 from .values import js_object, text_of
 
 __all__ = ["JsFrameHost"]
 
 
 class JsConsumer:
-    """frames.channel.Consumer"""
+    """contract.FrameConsumer"""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -46,7 +47,14 @@ class JsConsumer:
                 raise StaleHandleError(f"{text_of(e)}: open it again") from None
             raise
         return Frame(
-            f.number, FrameKind(f.kind), f.width, f.height, f.stride, FrameFormat(f.format), int(f.timeNs), memoryview(data)
+            f.number,
+            FrameKind(f.kind),
+            f.width,
+            f.height,
+            f.stride,
+            FrameFormat(f.format),
+            int(f.timeNs),
+            memoryview(data),
         )
 
     async def changed(self, seen: int) -> None:
@@ -55,7 +63,7 @@ class JsConsumer:
 
 
 class Renderer:
-    """frames.board.Shown: a worker of frame_renderer.js."""
+    """contract.FrameRenderer: a worker of frame_renderer.js."""
 
     def __init__(self, platform: Any, url: str, heard: Callable[[dict[str, Any]], None] | None) -> None:
         self._heard = heard
@@ -110,7 +118,7 @@ class Renderer:
 
 
 class JsFrameHost:
-    """frames.board.FrameHost over one kernel memory."""
+    """contract.FrameHost over one kernel memory."""
 
     def __init__(self, platform: Any, module: Any, renderer_url: str, memory: Any) -> None:
         self._platform = platform

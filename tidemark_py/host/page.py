@@ -142,6 +142,14 @@ class PageHost:
             "there is no room for another WebAssembly memory in this tab: close a runtime, or reload the page"
         )
 
+    async def frames(self, memory: Any) -> Any:
+        """contract.FrameHost over a kernel memory."""
+        from .frames import JsFrameHost
+
+        if "frames" not in _shared:
+            _shared["frames"] = await run_js("(url) => import(url)")(self._urls["frames.js"])
+        return JsFrameHost(self._platform, _shared["frames"], self._urls["frame_renderer.js"], memory)
+
     def new_channel(self) -> tuple[Any, Any]:
         """MessageChannel"""
         channel = js.MessageChannel.new()

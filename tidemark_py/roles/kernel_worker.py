@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from ..abi.gen import messages as m
-from ..abi.gen.abi import LayerHeader, Notify, Syscall
+from ..abi.gen.abi import Errno, LayerHeader, Notify, Syscall
 from ..channel.later import Later
 from ..channel.port import Port
 from ..channel.wire import linux_error
@@ -210,9 +210,7 @@ class KernelWorker:
         blob = 0
         try:
             blob = self._copy_in(message.blob, blob_bytes, message.name)
-            result = int(
-                self._kernel.call("tk_layer_apply", message.root, index, len(message.index), blob, blob_bytes)
-            )
+            result = int(self._kernel.call("tk_layer_apply", message.root, index, len(message.index), blob, blob_bytes))
             if result < 0:
                 raise LayerError(f"{message.name}: the kernel refused the layer: {linux_error(-result).strerror}")
             blob = 0  # the root holds it now
@@ -332,6 +330,32 @@ class KernelWorker:
         return m.StreamCloseReply()
 
     # ---- diagnostics ----
+
+    # ---- frames and input ----
+
+    def frame_channel(self, message: m.FrameChannel) -> m.FrameChannelReply:
+        """The record's address."""
+        address = int(self._kernel.call("tk_frame_channel", message.number))
+        if not address:
+            raise linux_error(Errno.ENODEV, text=f"there is no frame channel {message.number}")
+        return m.FrameChannelReply(address, self._kernel.call("tk_boot_ms"))
+
+    def screen_size(self, message: m.ScreenSize) -> m.ScreenSizeReply:
+        """Of /dev/fb0."""
+        result = int(self._kernel.call("tk_screen_size", message.width, message.height))
+        if result < 0:
+            size = f"{message.width} x {message.height}"
+            raise linux_error(-result, text=f"the screen cannot be {size} now: a program has it open, or it is too big")
+        return m.ScreenSizeReply()
+
+    def input_events(self, message: m.InputEvents) -> m.InputEventsReply:
+        """Whole reports, in order."""
+        numbers = message.events
+        for at in range(0, len(numbers) - 2, 3):
+            result = int(self._kernel.call("tk_input", message.device, *numbers[at : at + 3]))
+            if result < 0:
+                raise linux_error(-result, text=f"input event {tuple(numbers[at : at + 3])} of device {message.device}")
+        return m.InputEventsReply()
 
     def state_snapshot(self, message: m.StateSnapshot) -> m.StateSnapshotReply:
         """KernelRuntimeState."""

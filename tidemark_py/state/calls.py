@@ -103,9 +103,7 @@ class KernelCalls:
 
     def openat(self, path: str, flags: int, mode: int = 0) -> int:
         """Descriptor, always close-on-exec."""
-        return self.call(
-            Syscall.openat, linux.AT_FDCWD, self._path(path), flags | linux.O_CLOEXEC, mode, path=path
-        )
+        return self.call(Syscall.openat, linux.AT_FDCWD, self._path(path), flags | linux.O_CLOEXEC, mode, path=path)
 
     def close(self, fd: int) -> None:
         """Raises OSError(EBADF)."""

@@ -83,9 +83,7 @@ class KernelRuntimeState:
         return cls(
             counters={k: int(v) for k, v in value["counters"].items()},
             threads=[ThreadState(**t) for t in value["threads"]],
-            processes=[
-                ProcessState(**{**p, "fds": [FdState(**f) for f in p["fds"]]}) for p in value["processes"]
-            ],
+            processes=[ProcessState(**{**p, "fds": [FdState(**f) for f in p["fds"]]}) for p in value["processes"]],
         )
 
 

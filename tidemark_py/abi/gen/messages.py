@@ -569,6 +569,64 @@ class StreamClose(Request[StreamCloseReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FrameChannelReply(Message):
+    """Answer to frame.channel."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("address", "int"), ("boot_ms", "float"),)
+    address: int
+    boot_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChannel(Request[FrameChannelReply]):
+    """Where a frame channel's record lies in kernel memory."""
+
+    NAME: ClassVar[str] = "frame.channel"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("number", "int"),)
+    REPLY: ClassVar[type[Message]] = FrameChannelReply
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSizeReply(Message):
+    """Answer to screen.size."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSize(Request[ScreenSizeReply]):
+    """The framebuffer's size while nobody has it open."""
+
+    NAME: ClassVar[str] = "screen.size"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("width", "int"), ("height", "int"),)
+    REPLY: ClassVar[type[Message]] = ScreenSizeReply
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputEventsReply(Message):
+    """Answer to input.events."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputEvents(Request[InputEventsReply]):
+    """Keys and pointer for guests that read /dev/input."""
+
+    NAME: ClassVar[str] = "input.events"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("device", "int"), ("events", "list[int]"),)
+    REPLY: ClassVar[type[Message]] = InputEventsReply
+    device: int
+    events: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class StateSnapshotReply(Message):
     """Answer to state.snapshot."""
 
@@ -850,6 +908,9 @@ MESSAGES: dict[str, type[Message]] = {
     "stream.write": StreamWrite,
     "stream.control": StreamControl,
     "stream.close": StreamClose,
+    "frame.channel": FrameChannel,
+    "screen.size": ScreenSize,
+    "input.events": InputEvents,
     "state.snapshot": StateSnapshot,
     "event.listen": EventListen,
     "event.recorded": EventRecorded,
@@ -900,6 +961,9 @@ class KernelWorkerHandler(Protocol):
     def stream_write(self, message: StreamWrite, /) -> StreamWriteReply | Awaitable[StreamWriteReply]: ...
     def stream_control(self, message: StreamControl, /) -> StreamControlReply | Awaitable[StreamControlReply]: ...
     def stream_close(self, message: StreamClose, /) -> StreamCloseReply | Awaitable[StreamCloseReply]: ...
+    def frame_channel(self, message: FrameChannel, /) -> FrameChannelReply | Awaitable[FrameChannelReply]: ...
+    def screen_size(self, message: ScreenSize, /) -> ScreenSizeReply | Awaitable[ScreenSizeReply]: ...
+    def input_events(self, message: InputEvents, /) -> InputEventsReply | Awaitable[InputEventsReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
     def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...

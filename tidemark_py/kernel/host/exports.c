@@ -132,6 +132,7 @@ i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, doubl
   return r;
 }
 /* Frames: where channel n's record lies (the lock is not wanted for a look), the screen's size, input from the page. */
+double EXPORT(tk_boot_ms)(void) { return clock_boot_ms(); }
 u32 EXPORT(tk_frame_channel)(u32 n) { return n < FRAME_CHANNELS ? (u32)(uintptr_t)&frame_rings[n].channel : 0; }
 i32 EXPORT(tk_screen_size)(u32 width, u32 height) {
   kernel_lock();
