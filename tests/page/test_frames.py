@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidemark_py.dev import guests
+from tidemark_py.dev import guests, toolchain
 
 from .conftest import SERVED, Page, _copy
 
@@ -37,7 +37,7 @@ def programs(page: Page) -> None:
     for name in ("frames.js", "gen/abi.js"):
         target = SERVED / "frames" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((guests.ROOT / "js_shim" / name).read_bytes())
+        target.write_bytes((toolchain.ROOT / "js_shim" / name).read_bytes())
 
 
 def run(page: Page, code: str, seconds: float = 60) -> Any:

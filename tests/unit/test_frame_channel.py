@@ -1,7 +1,7 @@
 """The frame channel's rule, checked over every interleaving of producer, consumer and a consumer that takes over.
 
-The model does what kernel/ipc/frame.c and js_shim/frames.js do, one shared access a step; slot contents are written in two
-halves, so that a torn read would show.
+The model does what kernel/ipc/frame.c and js_shim/frames.js do, one shared access a step; slot contents are written
+in two halves, so that a torn read would show.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def producer(s: Shared) -> Iterator[Shared]:
         yield replace(s, slots=with_slot(s, back, (frame, s.slots[back][1])), p=(1, frame, 0))
     elif step == 1:
         yield replace(s, slots=with_slot(s, back, (frame, frame)), p=(2, frame, 0))
-    elif step == 2:
-        yield replace(s, p=(3, frame, s.state))
-    elif loaded != s.state:  # compare and swap failed: what was found is what is tried next
+    elif step == 2 or loaded != s.state:
         yield replace(s, p=(3, frame, s.state))
     else:
         swapped = s.state & ~15 | middle | back << FRAME_STATE_MIDDLE_SHIFT | FRAME_STATE_FRESH
