@@ -1,6 +1,8 @@
 // @ts-check
 /** The plain Python example: Pyodide on the page, the wheel, and a program to change and run. */
 
+import { isolate } from "./tidemark/element/isolation.js";
+
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const base = new URL("tidemark/", document.baseURI);
 
@@ -17,19 +19,6 @@ function state(text) {
   $("state").textContent = text;
 }
 
-async function isolated() {
-  if (crossOriginIsolated) return true;
-  if (isSecureContext && navigator.serviceWorker && !sessionStorage.getItem("tidemark-isolation-tried")) {
-    sessionStorage.setItem("tidemark-isolation-tried", "1");
-    await navigator.serviceWorker.register("isolation-worker.js");
-    await navigator.serviceWorker.ready;
-    location.reload();
-    return false;
-  }
-  state("This page is not cross-origin isolated: serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.");
-  return false;
-}
-
 /** @param {string} url */
 async function bytes(url) {
   const response = await fetch(url);
@@ -41,7 +30,8 @@ async function bytes(url) {
 }
 
 async function main() {
-  if (!(await isolated())) return;
+  const problem = await isolate(new URL("isolation-worker.js", document.baseURI).href);
+  if (problem) return state(problem);
   const names = await (await fetch(new URL("files.json", base))).json();
   const indexURL = new URL("pyodide/", base).href;
   const [{ loadPyodide }, wheel, snapshot] = await Promise.all([

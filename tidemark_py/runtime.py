@@ -12,6 +12,7 @@ by typed messages, and fails everything pending with one clear error when one of
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import sys
 from collections import deque
@@ -282,6 +283,51 @@ class RuntimeFS:
     async def snapshot(self, path: str = "/", *, root: int = 0) -> bytes:
         """The tree below `path` as a tar archive."""
         return (await self._port.request(m.FsSnapshot(root, path))).tar
+
+    async def restore(self, tar: bytes, path: str = "/", *, root: int = 0) -> int:
+        """Make the tree below `path` what snapshot() said; number of entries.
+
+        Files that the archive lacks go, owners, modes and times come back. Raises TidemarkError for an archive that is
+        malformed or would lead outside `path`; then nothing was changed.
+        """
+        return (await self._port.request(m.FsRestore(root, path, bytes(tar)))).entries
+
+    async def save(self, name: str, paths: Sequence[str] = ("/root", "/home"), *, root: int = 0) -> int:
+        """Keep the trees below `paths` in this browser, under `name`, for load() after a reload; bytes stored.
+
+        They go to the origin's private file system (OPFS), as a whole or not at all; a path that is not there is left
+        out. Raises OSError(EDQUOT) with the figures when there is no room, OSError(EBUSY) while another tab has it.
+        """
+        from .host import opfs
+        from .state.saved import SavedFiles
+
+        if not await opfs.hold(name):
+            raise OSError(errno.EBUSY, "another tab keeps its files under this name: close it, or use another", name)
+        trees = {path: await self.snapshot(path, root=root) for path in paths if await self.exists(path, root=root)}
+        data = SavedFiles(trees).pack()
+        await opfs.write(name, data)
+        return len(data)
+
+    async def load(self, name: str, *, root: int = 0) -> bool:
+        """Bring back what save() kept under `name`; False when there is nothing.
+
+        Raises TidemarkError when it is damaged: then nothing was changed, and it is kept until forget() or save().
+        """
+        from .host import opfs
+        from .state.saved import SavedFiles
+
+        data = await opfs.read(name)
+        if data is None:
+            return False
+        for path, tar in SavedFiles.unpack(data, name).trees.items():
+            await self.restore(tar, path, root=root)
+        return True
+
+    async def forget(self, name: str) -> None:
+        """Remove what save() kept under `name`."""
+        from .host import opfs
+
+        await opfs.remove(name)
 
 
 def _as_bytes(data: bytes | str) -> bytes:
@@ -611,6 +657,10 @@ class Runtime:
         left = (await self._kernel.request(m.ProcessKillAll(int(signal), seconds))).left
         if left:
             raise TidemarkError(f"{left} processes did not end within {seconds:g} s of signal {int(signal)}")
+
+    async def kill(self, pid: int, signal: int = 9) -> None:
+        """kill(2) as init sees it: any process, minus a number for a group. Raises ProcessLookupError."""
+        await self._kernel.request(m.ProcessKill(pid, int(signal)))
 
     # ---- roots ----
 

@@ -15,6 +15,7 @@ export const MESSAGE = Object.freeze({
   FS_UNMOUNT: "fs.unmount",
   FS_APPLY_LAYER: "fs.apply_layer",
   FS_SNAPSHOT: "fs.snapshot",
+  FS_RESTORE: "fs.restore",
   ROOT_NEW: "root.new",
   ROOT_DROP: "root.drop",
   PROCESS_SPAWN: "process.spawn",

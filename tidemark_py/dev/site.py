@@ -23,7 +23,7 @@ XTERM = {
     "addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
     "LICENSE": "@xterm/xterm/LICENSE",
 }
-ELEMENT = ("element.js", "element_worker.js")
+ELEMENT = ("element.js", "element/*.js")
 
 
 def build(out: Path = BUILD / "site") -> Path:
@@ -33,8 +33,9 @@ def build(out: Path = BUILD / "site") -> Path:
     for path in sorted(SITE.iterdir()):
         if path.is_file():
             _copy(path, out / path.name)
-    for name in ELEMENT:
-        _copy(ROOT / "js_shim" / name, runtime / name)
+    for pattern in ELEMENT:
+        for path in sorted((ROOT / "js_shim").glob(pattern)):
+            _copy(path, runtime / path.relative_to(ROOT / "js_shim"))
     for name, source in XTERM.items():
         _copy(npm_modules() / source, runtime / "xterm" / name)
     for name in pyodide_files.CORE:

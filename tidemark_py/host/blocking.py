@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-__all__ = ["can_block", "run_blocking"]
+__all__ = ["can_block", "run_blocking", "run_code"]
 
 
 def can_block() -> bool:
@@ -20,3 +20,10 @@ def run_blocking(awaitable: Awaitable[Any]) -> Any:
     from pyodide.ffi import run_sync
 
     return run_sync(awaitable)
+
+
+async def run_code(code: str, filename: str) -> Any:
+    """Run a person's program with top-level await; its synchronous calls may wait. Raises what it raises."""
+    from pyodide.code import eval_code_async
+
+    return await eval_code_async(code, {"__name__": "__main__"}, filename=filename)

@@ -191,6 +191,13 @@ class KernelWorker:
         self.calls.use_root(message.root)
         return m.FsSnapshotReply(read_tree(self.calls, message.path))
 
+    def fs_restore(self, message: m.FsRestore) -> m.FsRestoreReply:
+        """The inverse."""
+        from ..state.tree import write_tree
+
+        self.calls.use_root(message.root)
+        return m.FsRestoreReply(write_tree(self.calls, message.path, message.tar))
+
     # ---- layers and roots ----
 
     def fs_apply_layer(self, message: m.FsApplyLayer) -> Awaitable[m.FsApplyLayerReply]:

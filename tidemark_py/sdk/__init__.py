@@ -1,1 +1,1 @@
-"""What people import beyond the runtime: terminal (later: providers, network policy)."""
+"""What people import beyond the runtime: the Python half of the HTML elements (later: providers, network policy)."""

@@ -325,6 +325,27 @@ class FsSnapshot(Request[FsSnapshotReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FsRestoreReply(Message):
+    """Answer to fs.restore."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("entries", "int"),)
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsRestore(Request[FsRestoreReply]):
+    """Make the tree below a path what a tar archive of fs.snapshot says; a malformed one changes nothing."""
+
+    NAME: ClassVar[str] = "fs.restore"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("path", "str"), ("tar", "bytes"),)
+    REPLY: ClassVar[type[Message]] = FsRestoreReply
+    root: int
+    path: str
+    tar: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RootNewReply(Message):
     """Answer to root.new."""
 
@@ -896,6 +917,7 @@ MESSAGES: dict[str, type[Message]] = {
     "fs.unmount": FsUnmount,
     "fs.apply_layer": FsApplyLayer,
     "fs.snapshot": FsSnapshot,
+    "fs.restore": FsRestore,
     "root.new": RootNew,
     "root.drop": RootDrop,
     "process.spawn": ProcessSpawn,
@@ -950,6 +972,7 @@ class KernelWorkerHandler(Protocol):
     def fs_unmount(self, message: FsUnmount, /) -> FsUnmountReply | Awaitable[FsUnmountReply]: ...
     def fs_apply_layer(self, message: FsApplyLayer, /) -> FsApplyLayerReply | Awaitable[FsApplyLayerReply]: ...
     def fs_snapshot(self, message: FsSnapshot, /) -> FsSnapshotReply | Awaitable[FsSnapshotReply]: ...
+    def fs_restore(self, message: FsRestore, /) -> FsRestoreReply | Awaitable[FsRestoreReply]: ...
     def root_new(self, message: RootNew, /) -> RootNewReply | Awaitable[RootNewReply]: ...
     def root_drop(self, message: RootDrop, /) -> RootDropReply | Awaitable[RootDropReply]: ...
     def process_spawn(self, message: ProcessSpawn, /) -> ProcessSpawnReply | Awaitable[ProcessSpawnReply]: ...

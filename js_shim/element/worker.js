@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The worker of <tidemark-terminal>: Pyodide, the wheel, and tidemark_py.sdk.terminal, which does the work. Messages in:
- * boot, start, input, resize, ack; out: progress, output, started, exit, failed.
+ * The worker of a page's elements: Pyodide, the wheel, and tidemark_py.sdk.elements, which does the work and owns the messages
+ * (here: boot in; progress, up and fatal out).
  */
 
 /** @type {any[]} */
@@ -16,7 +16,7 @@ scope.onmessage = (/** @type {MessageEvent} */ e) => {
 
 /** @param {any} error */
 function fail(error) {
-  scope.postMessage({ t: "failed", text: String(error?.message ?? error) });
+  scope.postMessage({ t: "fatal", text: String(error?.message ?? error) });
 }
 
 /** @param {string} text @param {number} fraction */
@@ -58,8 +58,9 @@ async function boot(base) {
   pyodide.unpackArchive(wheel, "zip", { extractDir: site });
   pyodide.pyimport("tidemark_py.host.baked").check();
   progress("Starting the kernel …", 0.5);
-  const terminal = pyodide.pyimport("tidemark_py.sdk.terminal");
-  const serving = await terminal.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
+  const elements = pyodide.pyimport("tidemark_py.sdk.elements");
+  const serving = await elements.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
   take = (m) => serving.take(m);
+  scope.postMessage({ t: "up" });
   for (const m of early.splice(0)) take(m);
 }
