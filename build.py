@@ -184,6 +184,8 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--timeout", type=float, metavar="S")
     p.add_argument("--tty", action=argparse.BooleanOptionalAction, help="a terminal (default: when ours is one)")
     p.add_argument("--jit", choices=("off", "on", "forced"), default="off", help="translate hot guest code")
+    p.add_argument("--lazy", choices=("auto", "always", "never"), default="auto",
+                   help="fetch file bodies when they are touched (auto: of big layers)")  # fmt: skip
     p.add_argument("--batch", type=argparse.FileType("r", encoding="utf-8"), metavar="FILE.jsonl", help="- is stdin")
     p.add_argument("--output", type=Path, metavar="FILE", help="results of --batch (default: stdout)")
     p.add_argument("--mirror", default="", metavar="URL", help="Debian mirror instead of this machine's")
@@ -203,7 +205,9 @@ def run(a: argparse.Namespace) -> int:
     env = dict(e.split("=", 1) for e in a.env)
     mounts = [runner.Mount.parse(m) for m in a.mount]
     layers = a.layer or ["deb:busybox-static"]
-    options = runner.Options(layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit)
+    options = runner.Options(
+        layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy
+    )
     programs()
     if not a.batch:
         return runner.checked(lambda: runner.run(options, a.command))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         TidemarkError,
         WorkerCrashed,
     )
-    from .runtime import DEVNULL, PIPE, STDOUT, CompletedProcess, FileStat, Process, Runtime, RuntimeFS
+    from .runtime import DEVNULL, PIPE, STDOUT, CompletedProcess, FetchProgress, FileStat, Process, Runtime, RuntimeFS
     from .shims import install
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "STDOUT",
     "BootError",
     "CompletedProcess",
+    "FetchProgress",
     "FileStat",
     "InternalError",
     "IsolationError",

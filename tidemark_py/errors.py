@@ -9,9 +9,13 @@ TidemarkError
 ├── LayerError          a layer is corrupted or of another format
 ├── StaleHandleError    somebody else holds what the handle named
 └── InternalError       a bug of this package
+BlockingIOError
+└── NotHere             the body of a lazy layer's file is being fetched: await rt.fs.prefetch(path) first
 """
 
 from __future__ import annotations
+
+import errno
 
 __all__ = [
     "BootError",
@@ -19,6 +23,7 @@ __all__ = [
     "IsolationError",
     "KernelPanic",
     "LayerError",
+    "NotHere",
     "RuntimeClosed",
     "StaleHandleError",
     "TidemarkError",
@@ -56,6 +61,14 @@ class LayerError(TidemarkError):
 
 class StaleHandleError(TidemarkError):
     """What the handle named has another holder or is gone: open it again."""
+
+
+class NotHere(BlockingIOError):
+    """A file of a lazy layer that is not here yet, met where nobody can wait."""
+
+    def __init__(self, path: str | None = None) -> None:
+        text = f"not fetched yet: await rt.fs.prefetch({path or 'path'!r}) first"
+        super().__init__(errno.EAGAIN, text, *([] if path is None else [path]))
 
 
 class InternalError(TidemarkError):

@@ -32,7 +32,17 @@ from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
 
-__all__ = ["DEVNULL", "PIPE", "STDOUT", "CompletedProcess", "FileStat", "Process", "Runtime", "RuntimeFS"]
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "CompletedProcess",
+    "FetchProgress",
+    "FileStat",
+    "Process",
+    "Runtime",
+    "RuntimeFS",
+]
 
 # as subprocess has them
 PIPE = -1
@@ -90,6 +100,18 @@ class FileStat:
     st_atime: float
     st_mtime: float
     st_ctime: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """How far a lazy layer has come: what RuntimeFS.on_fetch is called with, and RuntimeFS.fetches holds by layer."""
+
+    layer: str
+    here: int  # bytes of file bodies that are here
+    total: int  # bytes of file bodies
+    fetched: int  # bytes that came over the network
+    requests: int
+    problem: str  # why the last request failed, or ""
 
 
 class Process:
@@ -199,6 +221,9 @@ class RuntimeFS:
 
     def __init__(self, port: Port) -> None:
         self._port = port
+        self._absolute_url: Callable[[str], str] = str
+        self.on_fetch: Callable[[FetchProgress], None] | None = None
+        self.fetches: dict[str, FetchProgress] = {}
 
     async def write_file(self, path: str, data: bytes | str, mode: int = 0o644, *, root: int = 0) -> None:
         """Replace or make a file; text is UTF-8."""
@@ -272,13 +297,37 @@ class RuntimeFS:
         """Undo mount(). Raises OSError(EBUSY) while a process uses it, unless lazy."""
         await self._port.request(m.FsUnmount(root, path, lazy))
 
-    async def apply_layer(self, layer: Any, *, root: int = 0) -> int:
-        """Add a layers.Layer: all or nothing, every body's hash checked. Number of entries. Raises LayerError."""
+    async def apply_layer(self, layer: Any, *, root: int = 0, lazy: bool = False) -> int:
+        """Add a layer: all or nothing, every body's hash checked. Number of entries. Raises LayerError.
+
+        layer: a layers.Layer, or an address (`.tdl.gz` is added to a name without suffix), which the kernel worker
+        fetches itself. Lazy (`.tdx` is added), or an address that ends so: only the index is fetched, file bodies come
+        when a guest touches them; see on_fetch and prefetch.
+        """
+        if isinstance(layer, str):
+            from .layers.fetch import with_suffix
+
+            url = self._absolute_url(with_suffix(layer, lazy))
+            return (await self._port.request(m.FsApplyLayerUrl(root, url))).entries
+        if lazy:
+            raise ValueError("a lazy layer is given by its address: apply_layer('layers/NAME.tdx')")
         blob = layer.blob
         if isinstance(blob, memoryview):
             blob = bytes(blob)
         message = m.FsApplyLayer(root, layer.name, layer.index, blob, layer.manifest)
         return (await self._port.request(message)).entries
+
+    async def prefetch(self, path: str, *, root: int = 0) -> int:
+        """Wait until a file, or everything below a directory, is here; how many bytes were not. Raises OSError."""
+        return (await self._port.request(m.FsPrefetch(root, path))).fetched
+
+    def _fetched(self, message: m.LayerProgress) -> None:
+        progress = FetchProgress(
+            message.layer, message.here, message.total, message.fetched, message.requests, message.problem
+        )
+        self.fetches[message.layer] = progress
+        if self.on_fetch is not None:
+            self.on_fetch(progress)
 
     async def snapshot(self, path: str = "/", *, root: int = 0) -> bytes:
         """The tree below `path` as a tar archive."""
@@ -399,6 +448,7 @@ class Runtime:
             self._frame_host = lambda: place.frames(memory)
             del module
             self._start_workers(place, topology, options)
+            self.fs._absolute_url = host.absolute_file_url
             del options
             await self._booted(boot_seconds)
         except BaseException:
@@ -525,6 +575,10 @@ class Runtime:
     def runtime_stopped(self, message: m.RuntimeStopped) -> None:
         """Every process is gone; so may the workers."""
         self._terminate()
+
+    def layer_progress(self, message: m.LayerProgress) -> None:
+        """A lazy layer has more of its bodies."""
+        self.fs._fetched(message)
 
     def process_exited(self, message: m.ProcessExited) -> None:
         """A child of init ended; orphans are nobody's here."""

@@ -83,7 +83,10 @@ int wait_on(struct wait_queue *q, u64 deadline_ns) {
   return r;
 }
 
+int wait_on_killable(struct wait_queue *q) { return wait_on(q, WAIT_FOREVER); }
+
 /* ---- mm: guest addresses are kernel addresses ---- */
+int iobuf_here(UNUSED struct iobuf *io) { return 0; }
 int copy_in(void *dst, uaddr_t src, size_t n) { return memcpy(dst, (void *)(uintptr_t)src, n), 0; }
 int copy_out(uaddr_t dst, const void *src, size_t n) { return memcpy((void *)(uintptr_t)dst, src, n), 0; }
 void iobuf_init_kernel(struct iobuf *io, void *base, u64 len) {

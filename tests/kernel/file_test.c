@@ -345,6 +345,68 @@ static void test_fds_and_locks(void) {
   end();
 }
 
+/* Bodies that come later: chunks of one page. Nobody waits here: -ENOTHERE itself is looked at. */
+static void test_lazy_layer(void) {
+  begin("lazy layer");
+  char kept[16 * PAGE_BYTES];
+  struct layer_builder *b = builder();
+  add_entry(b, "big", S_IFREG | 0644, NULL)->size = 3 * PAGE_BYTES + 10;
+  b->blob_used = 4 * PAGE_BYTES;
+  memset(b->blob, 'x', 4 * PAGE_BYTES);
+  add_entry(b, "small", S_IFREG | 0644, "small body");
+  memcpy(kept, b->blob, sizeof kept);
+  memset(b->blob, 0xdb, sizeof kept);
+  i32 id = apply_as(test_root, b, PAGE_SHIFT);
+  CHECK(id > 0);
+  char buf[4 * PAGE_BYTES];
+  struct ofd *big = must_open("/big", O_RDWR, 0), *small = must_open("/small", O_RDONLY, 0);
+  u32 blob, chunk, bytes;
+  CHECK(!fetch_next(&blob, &chunk)); /* names and sizes ask for nothing */
+  IS(big->inode->size, 3 * PAGE_BYTES + 10);
+  IS(file_missing(big->inode, false), 3 * PAGE_BYTES + 10);
+  IS(pread_bytes(small, buf, 20, 0), -ENOTHERE);
+  CHECK(fetch_wanted());
+  IS(pread_bytes(big, buf, 10, 2 * PAGE_BYTES - 5), -ENOTHERE); /* two chunks */
+  u8 *page;
+  IS(big->inode->ops->page(big->inode, 2, false, &page), -ENOTHERE); /* asked for already */
+  IS(big->inode->ops->page(big->inode, 3, true, &page), -ENOTHERE);
+  CHECK(!memfs_of(big->inode)->changed);
+  u32 asked = 0;
+  while (fetch_next(&blob, &chunk)) {
+    u8 *to = fetch_place(blob, chunk, &bytes);
+    IS(blob, id);
+    CHECK(to && bytes == PAGE_BYTES);
+    memcpy(to, kept + chunk * PAGE_BYTES, bytes);
+    asked |= 1u << chunk;
+    if (chunk != 2) fetch_done(blob, chunk, true);
+  }
+  IS(asked, 0x1e); /* 1, 2, 3 of big, 4 is small's */
+  IS(pread_bytes(small, buf, 20, 0), 10);
+  CHECK(!memcmp(buf, "small body", 10));
+  IS(pread_bytes(big, buf, 10, PAGE_BYTES), 10);
+  IS(pread_bytes(big, buf, 2 * PAGE_BYTES, PAGE_BYTES), -ENOTHERE);
+  fetch_done((u32)id, 2, false);
+  IS(pread_bytes(big, buf, 2 * PAGE_BYTES, PAGE_BYTES), -EIO);
+  IS(pwrite_bytes(big, "yy", 2, 2 * PAGE_BYTES), -EIO); /* the rest of the page would be lost */
+  CHECK(!fetch_next(&blob, &chunk)); /* not asked for again at once */
+  IS(pwrite_bytes(big, "yy", 2, PAGE_BYTES), 2);
+  IS(pread_bytes(big, buf, 3, PAGE_BYTES), 3);
+  CHECK(!memcmp(buf, "yyx", 3));
+  CHECK(fetch_claim((u32)id, 0));
+  CHECK(!fetch_claim((u32)id, 0) && !fetch_claim((u32)id, 99) && !fetch_claim((u32)id + 1, 0));
+  memcpy(fetch_place((u32)id, 0, &bytes), kept, PAGE_BYTES);
+  fetch_done((u32)id, 0, true);
+  fetch_done((u32)id, 0, false); /* too late: it is here */
+  IS(pread_bytes(big, buf, 1, 0), 1);
+  IS(file_missing(big->inode, false), PAGE_BYTES);
+  IS(file_truncate(big->inode, PAGE_BYTES + 1), 0);
+  IS(file_missing(big->inode, true), 0); /* what was cut off is not wanted any more */
+  ofd_put(big), ofd_put(small);
+  fetch_forget();
+  end();
+  CHECK(!fetch_claim((u32)id, 2) && !fetch_place((u32)id, 2, &bytes)); /* the root is gone */
+}
+
 static void test_layers(void) {
   begin("layers");
   struct layer_builder *b = builder();
@@ -632,6 +694,7 @@ int main(void) {
     test_permissions();
     test_cwd_and_mounts();
     test_fds_and_locks();
+    test_lazy_layer();
     test_layers();
     test_roots_are_flat();
     test_no_memory();

@@ -31,6 +31,10 @@ void host_wake32(UNUSED u32 *word, UNUSED u32 count) {}
 void wait_queue_init(struct wait_queue *q) { list_init(&q->entries); }
 void wait_wake(UNUSED struct wait_queue *q, UNUSED u32 events) {}
 int wait_on(UNUSED struct wait_queue *q, UNUSED u64 deadline) { return -ERESTARTSYS; }
+int wait_on_killable(UNUSED struct wait_queue *q) { return -ERESTARTSYS; }
+void wait_remove(UNUSED struct wait_entry *e) {}
+void host_notify(UNUSED u32 role, UNUSED u32 kind, UNUSED u32 arg) {}
+int iobuf_here(UNUSED struct iobuf *io) { return 0; }
 static void io_init(struct iobuf *io, const void *p, u64 n) {
   *io = (struct iobuf){.kernel = true, .left = n, .segments = 1, .inline_seg = {(u64)(uintptr_t)p, n}};
 }
@@ -156,7 +160,7 @@ static struct layer_builder *builder(void) {
   memset(b->blob, 0xee, 16 * PAGE_BYTES);
   return b;
 }
-static int apply(u32 root, struct layer_builder *b) {
+static int apply_as(u32 root, struct layer_builder *b, u32 lazy_shift) {
   u32 bytes = (u32)(sizeof(struct layer_header) + b->count * sizeof(struct layer_entry) + b->used);
   u8 *index = malloc(bytes);
   struct layer_header h = {.magic = LAYER_MAGIC, .version = LAYER_VERSION, .entries = b->count, .strings_bytes = b->used,
@@ -164,12 +168,14 @@ static int apply(u32 root, struct layer_builder *b) {
   memcpy(index, &h, sizeof h);
   memcpy(index + sizeof h, b->entries, b->count * sizeof(struct layer_entry));
   memcpy(index + sizeof h + b->count * sizeof(struct layer_entry), b->strings, b->used);
-  int r = layer_apply(root, index, bytes, b->blob, 16 * PAGE_BYTES);
-  if (r) kpages_free(b->blob, 16);
+  int r = layer_apply(root, index, bytes, b->blob, 16 * PAGE_BYTES, lazy_shift);
+  if (r < 0) kpages_free(b->blob, 16);
   free(index);
   free(b);
   return r;
 }
+
+static int apply(u32 root, struct layer_builder *b) { return apply_as(root, b, 0); }
 
 static u64 heap_at_start;
 static u32 test_root;

@@ -35,22 +35,36 @@ void cpu_code_free(struct mm *mm) { (void)mm; }
 #define FILE_TAIL 100u
 struct ofd {
   u32 refs;
-  bool writable;
+  bool writable, lazy;
   u8 *bytes; /* FILE_PAGES + 1 pages; behind the tail lies what must not be seen */
 };
+static bool wanted, killed;
+static u32 here_after, waits; /* a lazy file is here after so many fetches */
 void mm_file_get(struct ofd *f) { f->refs++; }
 void mm_file_put(struct ofd *f) { f->refs--; }
 int mm_file_check(struct ofd *f, int prot, bool shared) { return shared && (prot & PROT_WRITE) && !f->writable ? -EACCES : 0; }
 int mm_file_page(struct ofd *f, u64 index, bool write, u8 **page, u32 *bytes) {
   if (index > FILE_PAGES) return -ENXIO;
+  if (f->lazy && here_after) return wanted = true, -ENOTHERE;
   *page = f->bytes + index * PAGE_BYTES;
   *bytes = index == FILE_PAGES && !write ? FILE_TAIL : PAGE_BYTES;
+  return 0;
+}
+bool mm_file_lazy(struct ofd *f) { return f->lazy; }
+int mm_file_here(struct ofd *f, u64 index, u64 pages) { return f->lazy && here_after ? (void)index, (void)pages, wanted = true, -ENOTHERE : 0; }
+bool fetch_wanted(void) { return wanted; }
+void fetch_forget(void) { wanted = false; }
+int fetch_wait(bool killable_only) {
+  (void)killable_only;
+  wanted = false, waits++;
+  if (killed) return -ERESTARTSYS;
+  here_after--;
   return 0;
 }
 const void *mm_file_identity(struct ofd *f) { return f; }
 void mm_file_written(struct ofd *f) { (void)f; }
 static u8 file_bytes[2][(FILE_PAGES + 1) * PAGE_BYTES];
-static struct ofd files[2] = {{1, true, file_bytes[0]}, {1, false, file_bytes[1]}};
+static struct ofd files[2] = {{1, true, false, file_bytes[0]}, {1, false, false, file_bytes[1]}};
 
 static int failures;
 #define CHECK(c) ((c) ? (void)0 : (void)(printf("%s:%d: %s\n", __FILE__, __LINE__, #c), failures++))
@@ -477,6 +491,37 @@ static void test_random(u32 steps) {
   CHECK_EQ(files[1].refs, 1);
 }
 
+/* A file whose pages come after a number of fetches. */
+static void test_lazy_file(void) {
+  struct mm *mm = fresh();
+  u64 a = P(0x1000), value = 0;
+  files[1].lazy = true, here_after = 3, waits = 0;
+  CHECK_EQ(mm_map(mm, a, P(2), RW, MAP_PRIVATE | MAP_FIXED, &files[1], 0), -ENOTHERE); /* writable: here before it is mapped */
+  CHECK_EQ(mm_map(mm, a, P(4), PROT_READ, MAP_PRIVATE | MAP_FIXED, &files[1], 0), (i64)a);
+  CHECK(mm->lazy_files);
+  u8 byte;
+  CHECK_EQ(copy_in(&byte, a, 1), -EFAULT); /* in a call: -EFAULT, and who called knows why */
+  CHECK(fetch_wanted());
+  struct iobuf io;
+  iobuf_init_guest(&io, a, P(2));
+  CHECK_EQ(iobuf_here(&io), -ENOTHERE);
+  CHECK_EQ(mm_protect(mm, a, P(2), RW), -ENOTHERE);
+  CHECK_EQ(mm_find(mm, 0x1000)->prot, PROT_READ);
+  CHECK_EQ(mm_slow_load(a, 1, &value), 0); /* a guest's access waits */
+  CHECK_EQ(waits, 3);
+  CHECK_EQ(value, files[1].bytes[0]);
+  here_after = 1, killed = true;
+  CHECK_EQ(mm_slow_load(a + P(1), 1, &value), -EFAULT);
+  CHECK_EQ(mm_fault_info.si_signo, SIGKILL);
+  killed = false, waits = 0;
+  CHECK_EQ(fault(mm, a + P(2), ACCESS_R), 0);
+  CHECK_EQ(waits, 1);
+  CHECK_EQ(iobuf_here(&io), 0);
+  CHECK_EQ(mm_protect(mm, a, P(2), RW), 0);
+  files[1].lazy = false, wanted = false;
+  drop(mm);
+}
+
 int main(int argc, char **argv) {
   guest_base = mmap(NULL, ((size_t)1 << 32) + 4096, 3, 0x4022, -1, 0);
   memset(file_bytes[0], 0x51, sizeof(file_bytes[0]));
@@ -486,6 +531,7 @@ int main(int argc, char **argv) {
   test_errors();
   test_faults_and_files();
   test_stack_and_copies();
+  test_lazy_file();
   test_random(argc > 1 ? (u32)atoi(argv[1]) : 300000);
   CHECK_EQ(kheap_used_bytes(), used); /* nothing leaks */
   printf(failures ? "mm: %d failures\n" : "mm: ok\n", failures);

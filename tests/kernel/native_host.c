@@ -2,9 +2,11 @@
  * owner role and init in C. For sanitizers, debuggers and comparison runs; not a product.
  *
  * usage: tidemark-native [--root DIR] [--env K=V] [--cwd D] [--strace] [--stats] [--memories N] [--inject-resumes]
- *        [--fail-every N] [--lose-every N] -- PROGRAM ARGS
+ *        [--fail-every N] [--lose-every N] [--lazy MICROSECONDS] [--fetch-fails-every N] -- PROGRAM ARGS
+ * --lazy: the root's file bodies come by chunks of 16 KiB when they are touched, each that much later.
  * stdin, stdout and stderr are pipes of the kernel pumped by three threads; the exit code is the guest's (128+n). */
 #define _GNU_SOURCE
+#include "../../tidemark_py/kernel/file/lazy.h"
 #include "../../tidemark_py/kernel/ipc/ipc.h"
 #include "../../tidemark_py/kernel/sys/sys.h"
 #include "../../tidemark_py/kernel/task/task.h"
@@ -106,6 +108,10 @@ static bool want_stats;
  * gone before it begins. */
 static bool inject_resumes;
 static u32 fail_every, lose_every, handovers;
+#define LAZY_SHIFT 14u
+static bool lazy;
+static u32 lazy_us, fetch_fails_every, fetch_word, fetched;
+static u8 *lazy_bodies; /* what the kernel worker would get from a server */
 
 static void spin_lock(u32 *w) {
   while (__atomic_exchange_n(w, 1, __ATOMIC_ACQUIRE)) host_wait32(w, 2, 1000);
@@ -124,6 +130,9 @@ void host_notify(u32 role, u32 kind, u32 arg) {
   else if (kind == NOTIFY_CHILD) {
     __atomic_add_fetch(&child_word, 1, __ATOMIC_SEQ_CST);
     host_wake32(&child_word, 100);
+  } else if (kind == NOTIFY_FETCH) {
+    __atomic_add_fetch(&fetch_word, 1, __ATOMIC_SEQ_CST);
+    host_wake32(&fetch_word, 1);
   }
 }
 
@@ -267,11 +276,39 @@ static int layer_from_directory(const char *dir, u32 root) {
   bytes_add(&index, l.strings.data, l.strings.used, 1);
   kernel_lock();
   u8 *blob = kpages_alloc((u32)MAX(l.blob.used / 4096, 1ul));
-  if (l.blob.used) memcpy(blob, l.blob.data, l.blob.used);
-  int r = layer_apply(root, index.data, (u32)index.used, blob, l.blob.used);
+  if (lazy) memset(blob, 0xdb, l.blob.used); /* what is read too early must show */
+  else if (l.blob.used) memcpy(blob, l.blob.data, l.blob.used);
+  int r = layer_apply(root, index.data, (u32)index.used, blob, l.blob.used, lazy ? LAZY_SHIFT : 0);
   kernel_unlock();
-  free(l.entries.data), free(l.strings.data), free(l.blob.data), free(index.data);
+  if (lazy) lazy_bodies = l.blob.data;
+  else free(l.blob.data);
+  free(l.entries.data), free(l.strings.data), free(index.data);
   return r;
+}
+
+/* The part of the kernel worker that fetches. Content is written without the lock, as Python does. */
+static void *fetcher_main(void *arg) {
+  (void)arg;
+  instance_id = 5;
+  for (;;) {
+    u32 seen = __atomic_load_n(&fetch_word, __ATOMIC_SEQ_CST), blob, chunk, bytes = 0;
+    for (;;) {
+      kernel_lock();
+      bool any = fetch_next(&blob, &chunk);
+      u8 *to = any ? fetch_place(blob, chunk, &bytes) : NULL;
+      kernel_unlock();
+      if (!any) break;
+      struct host_timespec pause = {0, (long)lazy_us * 1000};
+      if (lazy_us) syscall(35, &pause, NULL); /* nanosleep */
+      bool ok = !fetch_fails_every || ++fetched % fetch_fails_every;
+      if (to && ok) memcpy(to, lazy_bodies + ((size_t)chunk << LAZY_SHIFT), bytes);
+      kernel_lock();
+      fetch_done(blob, chunk, ok);
+      kernel_unlock();
+    }
+    host_wait32(&fetch_word, seen, -1);
+  }
+  return NULL;
 }
 
 /* ---- init: stdio pumps ---- */
@@ -356,6 +393,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--inject-resumes")) inject_resumes = true;
     else if (!strcmp(argv[i], "--fail-every") && i + 1 < argc) fail_every = number(argv[++i]);
     else if (!strcmp(argv[i], "--lose-every") && i + 1 < argc) lose_every = number(argv[++i]);
+    else if (!strcmp(argv[i], "--lazy") && i + 1 < argc) lazy = true, lazy_us = number(argv[++i]);
+    else if (!strcmp(argv[i], "--fetch-fails-every") && i + 1 < argc) fetch_fails_every = number(argv[++i]);
     else if (!strcmp(argv[i], "--memories") && i + 1 < argc) memories_cap = number(argv[++i]);
     else break;
   }
@@ -379,6 +418,8 @@ int main(int argc, char **argv) {
 
   pthread_type owner;
   pthread_create(&owner, NULL, owner_main, NULL);
+  pthread_type fetcher;
+  if (lazy) pthread_create(&fetcher, NULL, fetcher_main, NULL);
 
   /* three pipes; the child's ends are given by number */
   u8 *staging = guest_base + HEAD_BYTES;
@@ -408,9 +449,16 @@ int main(int argc, char **argv) {
   for (u32 k = 0; k < envc; k++) at = append(request, at, env[k]);
   head.bytes = at;
   memcpy(request, &head, sizeof head);
-  kernel_lock();
-  i64 pid = task_spawn(request, at);
-  kernel_unlock();
+  i64 pid;
+  for (;;) {
+    kernel_lock();
+    fetch_forget();
+    pid = task_spawn(request, at);
+    int waited = pid < 0 && fetch_wanted() ? fetch_wait(false) : -1;
+    kernel_unlock();
+    if (waited) break;
+  }
+  free(request);
   if (pid < 0) return dprintf(2, "tidemark-native: %s: errno %ld\n", path, (long)-pid), pid == -ENOENT ? 127 : 126;
   call(SYS_close, (u64)ends[0][0], 0, 0, 0);
   call(SYS_close, (u64)ends[1][1], 0, 0, 0);

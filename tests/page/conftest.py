@@ -18,6 +18,7 @@ from pytest_pyodide.fixture import selenium_common
 from pytest_pyodide.server import spawn_web_server
 
 from tidemark_py.dev import layer_build, pyodide_files
+from tidemark_py.layers.lazy import index_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = ROOT / "build" / "page"
@@ -84,6 +85,8 @@ def web_server_main(request: pytest.FixtureRequest) -> Iterator[Any]:
     shutil.copy(pyodide_files.wheel(), SERVED / "tidemark.whl")
     _copy(pyodide_files.snapshot(), "snapshot.bin")
     shutil.copy(layer_build.layer_file(LAYER), SERVED / "busybox.tdl.gz")
+    lazy_layer = layer_build.build_layer(LAYER, SERVED / "lazy.tdx")
+    (SERVED / "nowhere.tdx").write_bytes(index_file(lazy_layer, "nothing-is-here"))
     request.config.option.dist_dir = SERVED
     get_global_config().set_flags("chrome", [*get_global_config().get_flags("chrome"), *FLAGS])
     with spawn_web_server(SERVED, extra_headers=HEADERS) as served:

@@ -187,3 +187,48 @@ def test_a_corrupted_layer_is_refused_whole_and_names_the_file(page: Page) -> No
         [said, [entry.path in said, await rt.fs.exists("/" + entry.path, root=root)]]
     """)
     assert "corrupted" in said and left == [True, False]
+
+
+def test_a_lazy_layer_starts_without_its_bodies(page: Page) -> None:
+    """This server knows no ranges: the one request that brings everything is enough, and right."""
+    seen, out, left, names = page.run("""
+        rt = await shared_runtime()
+        root = await rt.root_new(-1)
+        told = []
+        rt.fs.on_fetch = lambda p: told.append((p.here, p.total, p.requests))
+        await rt.fs.apply_layer("lazy", lazy=True, root=root)
+        names = await rt.fs.readdir("/usr/bin", root=root)
+        before = told[-1]
+        done = await rt.run(["busybox", "echo", "hi"], root=root)
+        rt.fs.on_fetch = None
+        await rt.root_drop(root)
+        [[before[0], told[-1][0] == told[-1][1], told[-1][2]], done.stdout, await rt.fs.prefetch("/"), names]
+    """)
+    assert seen == [0, True, 1] and bytes(out) == b"hi\n" and left == 0 and "busybox" in names
+
+
+def test_prefetch_brings_a_file_or_says_what_is_wrong(page: Page) -> None:
+    fetched, again, said = page.run("""
+        import errno
+
+        rt = await shared_runtime()
+        root = await rt.root_new(-1)
+        await rt.fs.apply_layer("lazy.tdx", root=root)
+        fetched = await rt.fs.prefetch("/", root=root)
+        again = await rt.fs.prefetch("/usr", root=root)
+        other = await rt.root_new(-1)
+        await rt.fs.apply_layer("nowhere.tdx", root=other)
+        said = []
+        for attempt in (rt.fs.prefetch, rt.fs.read_file):
+            try:
+                await attempt("/usr/bin/busybox", root=other)
+            except OSError as e:
+                said.append([e.errno == errno.EIO, e.strerror])
+        try:
+            await rt.run(["busybox", "true"], root=other)
+        except OSError as e:
+            said.append([e.errno == errno.EIO, e.filename])
+        [fetched > 500_000, again, said]
+    """)
+    assert fetched and again == 0
+    assert [s[0] for s in said] == [True] * 3 and "404" in said[0][1] and said[2][1] == "busybox"

@@ -81,8 +81,10 @@ def error_from_wire(value: Any) -> Exception:
 
 def linux_error(number: int, path: str | None = None, text: str | None = None) -> OSError:
     """OSError of a Linux errno number, in this host's own numbering so that FileNotFoundError and its like come out."""
-    from ..abi.gen.abi import ERRNO_TEXT, Errno
+    from ..abi.gen.abi import ENOTHERE, ERRNO_TEXT, Errno
 
+    if number == ENOTHERE:
+        return errors.NotHere(path)
     try:
         name = Errno(number).name
     except ValueError:

@@ -14,10 +14,14 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..abi.gen.abi import LayerFile
+from ..layers import lazy
 from ..layers.format import Entry, Layer
 from ..layers.writer import LayerWriter
 from . import debian
@@ -26,6 +30,8 @@ from .toolchain import CACHE as CACHE_ROOT
 from .toolchain import BuildError, say
 
 CACHE = CACHE_ROOT / "layers"
+CACHE_BYTES = 12 << 30
+UNUSED_SECONDS = 3600.0  # a layer used since may be in use now
 BUILDER = 5  # raise when the same input gives another layer
 ARCHITECTURE = "riscv64"
 TRIXIE_RELEASED = 1754697600  # time of files no package brings
@@ -63,20 +69,60 @@ def layer_file(spec: str, options: Options = Options()) -> Path:
 
 
 def build_layer(spec: str, out: Path, options: Options = Options()) -> Layer:
-    """Build SPEC into the file `out` (gzipped when it ends in .gz); the verified layer."""
+    """Build SPEC into the file `out` (gzipped when it ends in .gz); the verified layer.
+
+    A `.tdx` (or `.tdx.gz`) is a lazy layer's index; the bodies go beside it, into blobs/ by the sha256 of their whole.
+    """
     source = layer_file(spec, options)
     layer = Layer.load(source)
     layer.verify()
     out.parent.mkdir(parents=True, exist_ok=True)
-    _write(layer, out)
+    if out.name.endswith((".tdx", ".tdx.gz")):
+        blob = Path("blobs") / str(layer.manifest["blob_sha256"])
+        (out.parent / blob.parent).mkdir(exist_ok=True)
+        if not (out.parent / blob).exists():
+            steps = range(0, layer.blob_bytes, 1 << 20)
+            _write_file((layer._bytes(at, at + (1 << 20)) for at in steps), out.parent / blob)
+        _write_file([lazy.index_file(layer, blob.as_posix())], out)
+    else:
+        _write(layer, out)
     return layer
 
 
+def lazy_index(path: Path) -> Path:
+    """The `.tdx` of a `.tdl` file, whose bodies are to be had from that file itself, beside it; from the cache."""
+    s = path.stat()
+    digest = hashlib.sha256(f"{lazy.CHUNK_SHIFT} {path.resolve()} {s.st_size} {s.st_mtime_ns}".encode()).hexdigest()
+    out = CACHE / f"{digest[:32]}.tdx"
+    if out.exists():
+        os.utime(out)
+    else:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with path.open("rb") as f:
+            offset = LayerFile.unpack(f.read(LayerFile.BYTES)).blob_offset
+        _write_file([lazy.index_file(Layer.load(path), path.name, offset)], out)
+    return out
+
+
+def prune(limit_bytes: int = CACHE_BYTES) -> None:
+    """Forget layers of .cache/layers that were not used for the longest time, until the rest is below the limit."""
+    files = sorted(((s.st_mtime, s.st_size, p) for p in CACHE.glob("*.td[lx]") if (s := p.stat())), reverse=True)
+    total = 0
+    for mtime, size, path in files:
+        total += size
+        if total > limit_bytes and time.time() - mtime > UNUSED_SECONDS:
+            path.unlink(missing_ok=True)
+
+
 def _write(layer: Layer, out: Path) -> None:
+    _write_file(layer.dump(), out)
+
+
+def _write_file(pieces: Iterable[bytes], out: Path) -> None:
     """Atomically, so that a half-written layer is never found."""
     with tempfile.NamedTemporaryFile(dir=out.parent, prefix=out.name, delete=False) as raw:
         f: IO[bytes] = gzip.GzipFile("", "wb", 9, raw, mtime=0) if out.suffix == ".gz" else raw  # type: ignore[assignment]
-        for piece in layer.dump():
+        for piece in pieces:
             f.write(piece)
         if f is not raw:
             f.close()
@@ -87,7 +133,12 @@ def _write(layer: Layer, out: Path) -> None:
 def _cached(key: object) -> Path:
     digest = hashlib.sha256(json.dumps([BUILDER, key], sort_keys=True).encode()).hexdigest()
     CACHE.mkdir(parents=True, exist_ok=True)
-    return CACHE / f"{digest[:32]}.tdl"
+    path = CACHE / f"{digest[:32]}.tdl"
+    if path.exists():
+        os.utime(path)  # what prune() goes by
+    else:
+        prune()
+    return path
 
 
 # ---- Debian packages ----

@@ -80,6 +80,7 @@ class Options:
     verbose: bool = False
     terminal: bool | None = None  # None: when stdin and stdout are one
     jit: str = "off"
+    lazy: str = "auto"
 
 
 def say(text: str) -> None:
@@ -97,7 +98,8 @@ def session(o: Options) -> Iterator[Session]:
             files.append(Path(work) / f"{i}.tdl")
             files[-1].write_bytes(b"".join(mount.layer.dump()))
         log: Callable[[str], None] = say if o.verbose else (lambda _: None)
-        with Session(files, o.host, log, options={"jit": o.jit}, mounts=_guest_mounts(o.mounts)) as s:
+        mounts = _guest_mounts(o.mounts)
+        with Session(files, o.host, log, options={"jit": o.jit}, mounts=mounts, lazy=o.lazy) as s:
             yield s
 
 

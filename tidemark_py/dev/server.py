@@ -13,7 +13,6 @@ import http.server
 import mimetypes
 import os
 import secrets
-import shutil
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -66,6 +65,7 @@ class Server:
         self.token = secrets.token_urlsafe(24)
         self._httpd = _Httpd(("127.0.0.1", port), _Handler)
         self._httpd.owner = self
+        self.sent: dict[str, int] = {}  # body bytes by path: what a test may count
         self._thread = threading.Thread(target=self._httpd.serve_forever, name="server", daemon=True)
         self._thread.start()
 
@@ -184,15 +184,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         kind = TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        self.send_response(HTTPStatus.OK)
+        part = byte_range(self.headers.get("Range"), s.st_size)
+        if part is not None and part[0] >= part[1]:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{s.st_size}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        start, end = part or (0, s.st_size)
+        self.send_response(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(s.st_size))
+        self.send_header("Content-Length", str(end - start))
+        if part is not None:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{s.st_size}")
+        self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", tag)
         self.end_headers()
         if self.command == "HEAD":
             return
+        path = urllib.parse.urlsplit(self.path).path
+        sent = self.server.owner.sent
+        sent[path] = sent.get(path, 0) + end - start
         with file.open("rb") as f, contextlib.suppress(ConnectionError):
-            shutil.copyfileobj(f, self.wfile, 1 << 20)
+            f.seek(start)
+            while start < end and (piece := f.read(min(1 << 20, end - start))):
+                self.wfile.write(piece)
+                start += len(piece)
 
     def _websocket(self, query: str) -> None:
         key = self.headers.get("Sec-WebSocket-Key")
@@ -233,6 +250,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the command's own output is what counts."""
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """(start, end) of a Range header with one range (RFC 9110, 14.1.2); start >= end: not satisfiable. None: all."""
+    if not header or not header.startswith("bytes=") or "," in header:
+        return None
+    first, dash, last = header.removeprefix("bytes=").strip().partition("-")
+    if not dash or not (first or last) or not all(c.isdecimal() for c in first + last):
+        return None
+    if not first:
+        return max(0, size - int(last)), size
+    return int(first), min(int(last) + 1, size) if last else size
 
 
 def find(table: dict[str, Path], path: str) -> Path | None:

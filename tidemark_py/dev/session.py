@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import pyodide_files
+from . import layer_build, pyodide_files
 from .browser import Browser, BrowserError, Page
 from .server import Server
 from .toolchain import BuildError, node
@@ -32,6 +32,7 @@ PAGE_DIR = Path(__file__).resolve().parent / "page"
 HEAD = struct.Struct("<BI")
 WINDOW_BYTES = 1 << 20
 READY_TIMEOUT_S = 120.0
+LAZY_BYTES = 48 << 20
 HANG_GRACE_S = 10.0  # what the host grants the agent beyond a command's own time limit before it starts anew
 
 DEFAULT_ENV = {
@@ -99,8 +100,12 @@ class Session:
         log: Callable[[str], None] = lambda _: None,
         options: dict[str, Any] | None = None,
         mounts: list[tuple[str, bool]] | None = None,
+        lazy: str = "auto",
     ) -> None:
-        """mounts: guest directories and whether they are read-only, parents first."""
+        """mounts: guest directories and whether they are read-only, parents first.
+
+        layers: `.tdl` files. lazy: whose bodies come when touched: "auto" (above LAZY_BYTES), "always", "never".
+        """
         self.layers = layers
         self.mounts = mounts or []
         self.host = host
@@ -119,7 +124,14 @@ class Session:
         self._node: subprocess.Popen[bytes] | None = None
         self._last_lines: list[str] = []
         public = {**pyodide_files.served(), "/run": PAGE_DIR}
-        private = {f"/layer/{i}.tdl": path for i, path in enumerate(layers)}
+        private: dict[str, Path] = {}
+        self._layer_urls: list[str] = []
+        for i, path in enumerate(layers):
+            private[f"/layer/{i}/{path.name}"] = path
+            self._layer_urls.append(f"/layer/{i}/{path.name}")
+            if lazy == "always" or (lazy == "auto" and path.stat().st_size > LAZY_BYTES):
+                private[f"/layer/{i}/index.tdx"] = layer_build.lazy_index(path)
+                self._layer_urls[i] = f"/layer/{i}/index.tdx"
         self._server = Server(public, private, self._serve, lambda name, body: self._uploads.put((name, body)))
 
     # ---- life ----
@@ -217,13 +229,18 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def layer_bytes_sent(self) -> int:
+        """What the server has sent of the layers so far: indexes and bodies."""
+        return sum(n for path, n in self._server.sent.items() if path.startswith("/layer/"))
+
     # ---- wire ----
 
     def _serve(self, socket: WebSocket) -> None:
         self._socket = socket
         setup = {
             "t": "setup",
-            "layers": [f"/layer/{i}.tdl" for i in range(len(self.layers))],
+            "layers": self._layer_urls,
             "options": self.options,
             "mounts": self.mounts,
             "window": WINDOW_BYTES,

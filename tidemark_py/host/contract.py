@@ -95,6 +95,13 @@ class Host(Protocol):
     def sha256(self, data: Any) -> Awaitable[str]:
         """Hex digest of a host buffer."""
 
+    def fetch(self, url: str, start: int = 0, end: int = 0) -> Awaitable[tuple[Any, int]]:
+        """(host buffer, where it starts): bytes start..end of `url`, or all of it when `end` is 0 or the server has no
+        ranges. Raises OSError that says what the server or the network said."""
+
+    def gunzip(self, data: Any) -> Awaitable[Any]:
+        """A host buffer unpacked. Raises OSError."""
+
 
 # ---- frames ----
 

@@ -8,6 +8,7 @@ It is no second kernel: what the roles do not call is ENOSYS.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import stat as st
 import struct
@@ -637,6 +638,9 @@ class FakeHost:
         self.workers: list[FakeThreadWorker] = []
         self.attached: list[Any] = []
         self.boot_problem = ""
+        self.web: dict[str, bytes] = {}
+        self.fetched: list[tuple[str, int, int]] = []
+        self.has_ranges = True
         self.touched_pages = 10
 
     def start_thread_worker(
@@ -662,3 +666,15 @@ class FakeHost:
     async def sha256(self, data: Any) -> str:
         """hashlib"""
         return hashlib.sha256(data).hexdigest()
+
+    async def fetch(self, url: str, start: int = 0, end: int = 0) -> tuple[Any, int]:
+        """From `web`; each request is noted in `fetched`. has_ranges: whether the server knows them."""
+        self.fetched.append((url, start, end))
+        if url not in self.web:
+            raise OSError("the server says 404 Not Found")
+        data = self.web[url]
+        return (data[start:end], start) if end and self.has_ranges else (data, 0)
+
+    async def gunzip(self, data: Any) -> Any:
+        """gzip"""
+        return gzip.decompress(data)

@@ -216,6 +216,11 @@ def default_index_url() -> str:
     return absolute_url(url)
 
 
+def absolute_file_url(url: str) -> str:
+    """Absolute."""
+    return node.file_url(url).rstrip("/") if node.is_node() else str(js.URL.new(url, js.location.href).href)
+
+
 def absolute_url(url: str) -> str:
     """Absolute, with a slash at its end."""
     if node.is_node():

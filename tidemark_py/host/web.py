@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import js
+from pyodide.ffi import JsException, to_js
 
-__all__ = ["fetch_array", "gunzip", "sha256"]
+__all__ = ["fetch_array", "fetch_range", "gunzip", "sha256"]
+
+
+PARTIAL_CONTENT = 206
 
 
 async def fetch_array(url: str) -> Any:
@@ -18,6 +22,19 @@ async def fetch_array(url: str) -> Any:
     if not response.ok:
         raise OSError(f"the server says {response.status} {response.statusText}")
     return js.Uint8Array.new(await response.arrayBuffer())
+
+
+async def fetch_range(url: str, start: int, end: int) -> tuple[Any, int]:
+    """(Uint8Array, where it starts): bytes start..end of `url`; all of it from a server without ranges. OSError."""
+    options = to_js({"headers": {"Range": f"bytes={start}-{end - 1}"}}, dict_converter=js.Object.fromEntries)
+    try:
+        response = await js.fetch(url, options)
+        if not response.ok:
+            raise OSError(f"the server says {response.status} {response.statusText}")
+        data = js.Uint8Array.new(await response.arrayBuffer())
+    except JsException as e:
+        raise OSError(f"could not be fetched ({e})") from None
+    return data, start if response.status == PARTIAL_CONTENT else 0
 
 
 async def gunzip(data: Any) -> Any:

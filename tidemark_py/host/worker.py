@@ -13,6 +13,7 @@ from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 
 from ..abi.gen.abi import STAGING_BYTES
 from ..errors import BootError, InternalError, KernelPanic
+from . import web
 from .contract import Wire
 from .values import JsPort, text_of, to_wire
 
@@ -196,6 +197,16 @@ class WorkerHost:
             return hashlib.sha256(data).hexdigest()
         digest = await js.crypto.subtle.digest("SHA-256", data)
         return str(bytes(digest.to_bytes()).hex())
+
+    async def fetch(self, url: str, start: int = 0, end: int = 0) -> tuple[Any, int]:
+        """fetch(), a range of it"""
+        if end:
+            return await web.fetch_range(url, start, end)
+        return await web.fetch_array(url), 0
+
+    async def gunzip(self, data: Any) -> Any:
+        """DecompressionStream"""
+        return await web.gunzip(data)
 
 
 def page_port(shim: Any) -> JsPort:

@@ -12,20 +12,27 @@ from ..abi.gen.abi import LayerFile
 from ..errors import LayerError
 from .format import GZIP_MAGIC, Layer, file_parts, parse_manifest
 
-__all__ = ["fetch", "from_array"]
+__all__ = ["fetch", "from_array", "with_suffix"]
 
 
 async def fetch(url: str) -> Layer:
     """Get and verify the layer at `url` (`.tdl.gz` is added to a name without suffix). Raises LayerError."""
     from ..host.web import fetch_array
 
-    if "." not in url.split("?")[0].rpartition("/")[2]:
-        url += ".tdl.gz"
+    url = with_suffix(url)
     try:
         data = await fetch_array(url)
     except OSError as e:
         raise LayerError(f"{url}: {e}") from None
     return await from_array(data, url)
+
+
+def with_suffix(url: str, lazy: bool = False) -> str:
+    """`layers/busybox` means `layers/busybox.tdl.gz`, or `layers/busybox.tdx`."""
+    path, mark, query = url.partition("?")
+    if "." not in path.rpartition("/")[2]:
+        path += ".tdx" if lazy else ".tdl.gz"
+    return path + mark + query
 
 
 async def from_array(data: Any, name: str) -> Layer:

@@ -6,24 +6,28 @@ is a Later that a kernel notification resolves.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any
+import errno
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from ..abi.gen import messages as m
-from ..abi.gen.abi import Errno, LayerHeader, Notify, Syscall
+from ..abi.gen.abi import Errno, LayerFile, LayerHeader, Notify, Syscall
 from ..channel.later import Later
 from ..channel.port import Port
 from ..channel.wire import linux_error
-from ..errors import KernelPanic, LayerError, TidemarkError
+from ..errors import KernelPanic, LayerError, NotHere, TidemarkError
 from ..host.contract import Host, Kernel, RawPort
+from ..layers.lazy import LazyLayer
 from ..process.spawn import spawn
 from ..process.streams import StreamTable
 from ..state.calls import KernelCalls
 from ..state.events import EventReader
 from ..state.kernel_runtime import read_counters, read_kernel_runtime
+from .layer_fetcher import LayerFetcher
 
 __all__ = ["KernelWorker"]
 
+R = TypeVar("R")
 ROLE = "kernel_worker"
 INIT = 1
 EVENT_SECONDS = 0.02
@@ -44,6 +48,9 @@ class KernelWorker:
         self.calls = KernelCalls(kernel)
         self.streams = StreamTable(self.calls)
         self._events = EventReader(kernel)
+        self.fetcher = LayerFetcher(
+            kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
+        )
         self._listening = False
         self._over = False
 
@@ -71,6 +78,8 @@ class KernelWorker:
                 self.streams.watched(int(arg))
             elif kind == Notify.CHILD:
                 self._reap()
+            elif kind == Notify.FETCH:
+                self.fetcher.wanted()
         except (TidemarkError, OSError) as e:
             self._end("panic" if isinstance(e, KernelPanic) else "internal", str(e))
 
@@ -90,6 +99,24 @@ class KernelWorker:
             self.page.send(m.RuntimeFailed(ROLE, kind, text))
             self._over = True
 
+    def _when_here(self, work: Callable[[], R]) -> R | Later[R]:
+        """What `work` returns; when it meets a file that is not here, later, once it is."""
+        try:
+            return work()
+        except NotHere:
+            answer: Later[R] = Later()
+
+        def again(_: Later[str]) -> None:
+            try:
+                answer.resolve(work())
+            except NotHere:
+                self.fetcher.next_done().then(again)
+            except Exception as e:
+                answer.fail(e)
+
+        self.fetcher.next_done().then(again)
+        return answer
+
     # ---- files ----
 
     def fs_write_file(self, message: m.FsWriteFile) -> m.FsWriteFileReply:
@@ -106,10 +133,14 @@ class KernelWorker:
             self.calls.write_file(path, body, message.mode)
         return m.FsWriteFilesReply()
 
-    def fs_read_file(self, message: m.FsReadFile) -> m.FsReadFileReply:
+    def fs_read_file(self, message: m.FsReadFile) -> m.FsReadFileReply | Later[m.FsReadFileReply]:
         """The whole body."""
-        self.calls.use_root(message.root)
-        return m.FsReadFileReply(self.calls.read_file(message.path))
+
+        def read() -> m.FsReadFileReply:
+            self.calls.use_root(message.root)
+            return m.FsReadFileReply(self.calls.read_file(message.path))
+
+        return self._when_here(read)
 
     def fs_symlink(self, message: m.FsSymlink) -> m.FsSymlinkReply:
         """symlink(2)"""
@@ -184,12 +215,35 @@ class KernelWorker:
         self.calls.unmount(message.path, message.lazy)
         return m.FsUnmountReply()
 
-    def fs_snapshot(self, message: m.FsSnapshot) -> m.FsSnapshotReply:
+    def fs_snapshot(self, message: m.FsSnapshot) -> Awaitable[m.FsSnapshotReply]:
         """A pax archive."""
+        return self._snapshot(message)
+
+    async def _snapshot(self, message: m.FsSnapshot) -> m.FsSnapshotReply:
         from ..state.tree import read_tree
 
-        self.calls.use_root(message.root)
-        return m.FsSnapshotReply(read_tree(self.calls, message.path))
+        while True:
+            self.calls.use_root(message.root)
+            try:
+                return m.FsSnapshotReply(read_tree(self.calls, message.path))
+            except NotHere:
+                await self._prefetch(message.root, message.path)
+
+    def fs_prefetch(self, message: m.FsPrefetch) -> Awaitable[m.FsPrefetchReply]:
+        """All of it, in as few requests as it takes."""
+        return self._prefetch(message.root, message.path)
+
+    async def _prefetch(self, root: int, path: str) -> m.FsPrefetchReply:
+        most = 0
+        while True:
+            self.calls.use_root(root)
+            missing = self.calls.missing(path)
+            most = max(most, missing)
+            if not missing:
+                return m.FsPrefetchReply(most)
+            problem = await self.fetcher.next_done()
+            if problem:
+                raise OSError(errno.EIO, problem, path)
 
     def fs_restore(self, message: m.FsRestore) -> m.FsRestoreReply:
         """The inverse."""
@@ -212,26 +266,60 @@ class KernelWorker:
         if not whole or await self._host.sha256(message.index) != message.manifest.get("index_sha256"):
             layer.verify()  # names the file
             raise LayerError(f"{message.name}: corrupted (the manifest's hash of the whole differs)")
-        blob_bytes = layer.blob_bytes
-        index = self._copy_in(message.index, len(message.index), message.name)
-        blob = 0
-        try:
-            blob = self._copy_in(message.blob, blob_bytes, message.name)
-            result = int(self._kernel.call("tk_layer_apply", message.root, index, len(message.index), blob, blob_bytes))
-            if result < 0:
-                raise LayerError(f"{message.name}: the kernel refused the layer: {linux_error(-result).strerror}")
-            blob = 0  # the root holds it now
-        finally:
-            self._kernel.call("tk_blob_free", index, len(message.index))
-            if blob:
-                self._kernel.call("tk_blob_free", blob, blob_bytes)
+        self._add_layer(message.root, message.name, message.index, message.blob, layer.blob_bytes)
         return m.FsApplyLayerReply(entries=LayerHeader.unpack(message.index).entries)
+
+    def fs_apply_layer_url(self, message: m.FsApplyLayerUrl) -> Awaitable[m.FsApplyLayerUrlReply]:
+        """All or nothing; a lazy one after its index."""
+        return self._apply_layer_url(message)
+
+    async def _apply_layer_url(self, message: m.FsApplyLayerUrl) -> m.FsApplyLayerUrlReply:
+        from ..layers.format import GZIP_MAGIC, Layer, file_parts, parse_manifest
+
+        url = message.url
+        try:
+            data, _ = await self._host.fetch(url)
+            if _bytes(data, 0, 2) == GZIP_MAGIC:
+                data = await self._host.gunzip(data)
+        except OSError as e:
+            raise LayerError(f"{url}: {e}") from None
+        if url.split("?")[0].endswith((".tdx", ".tdx.gz")):
+            lazy = LazyLayer.parse(_bytes(data, 0, _size(data)), url)
+            self.fetcher.add(self._add_layer(message.root, lazy.name, lazy.index, None, lazy.blob_bytes, lazy), lazy)
+            return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(lazy.index).entries)
+        manifest, index, blob = file_parts(_bytes(data, 0, LayerFile.BYTES), _size(data), url)
+        layer = Layer(
+            parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url
+        )
+        layer.verify(trust_blob=await self._host.sha256(layer.blob) == layer.manifest.get("blob_sha256"))
+        self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes)
+        return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(layer.index).entries)
+
+    def _add_layer(
+        self, root: int, name: str, index: bytes, blob: Any, blob_bytes: int, lazy: LazyLayer | None = None
+    ) -> int:
+        """The kernel's number of a lazy blob, else 0. Raises LayerError."""
+        index_at = self._copy_in(index, len(index), name)
+        blob_at = 0
+        try:
+            blob_at = self._copy_in(blob, blob_bytes, name)
+            numbers = (root, index_at, len(index), blob_at, blob_bytes, lazy.chunk_shift if lazy else 0)
+            result = int(self._kernel.call("tk_layer_apply", *numbers))
+            if result < 0:
+                raise LayerError(f"{name}: the kernel refused the layer: {linux_error(-result).strerror}")
+            blob_at = 0  # the root holds it now
+        finally:
+            self._kernel.call("tk_blob_free", index_at, len(index))
+            if blob_at:
+                self._kernel.call("tk_blob_free", blob_at, blob_bytes)
+        return result
 
     def _copy_in(self, data: Any, size: int, name: str) -> int:
         address = int(self._kernel.call("tk_blob_alloc", size))
         if address == 0:
             raise LayerError(f"{name}: no memory for {size >> 20} MiB: the kernel memory is full")
-        self._kernel.poke(address, data)
+        if data is not None:
+            self._kernel.poke(address, data)
         return address
 
     def root_new(self, message: m.RootNew) -> m.RootNewReply:
@@ -251,9 +339,9 @@ class KernelWorker:
 
     # ---- processes and streams ----
 
-    def process_spawn(self, message: m.ProcessSpawn) -> m.ProcessSpawnReply:
+    def process_spawn(self, message: m.ProcessSpawn) -> m.ProcessSpawnReply | Later[m.ProcessSpawnReply]:
         """Raises OSError naming argv[0]."""
-        return spawn(self.calls, self.streams, message)
+        return self._when_here(lambda: spawn(self.calls, self.streams, message))
 
     def process_kill(self, message: m.ProcessKill) -> m.ProcessKillReply:
         """kill(2)"""
@@ -389,3 +477,17 @@ class KernelWorker:
         if records or lost:
             self.page.send(m.EventRecorded(records, lost))
         self._host.call_later(EVENT_SECONDS, self._send_events)
+
+
+def _size(data: Any) -> int:
+    return len(data) if isinstance(data, (bytes, memoryview)) else int(data.length)
+
+
+def _view(data: Any, start: int, end: int) -> Any:
+    """A part of a host buffer, not copied."""
+    return data.subarray(start, end) if hasattr(data, "subarray") else memoryview(data)[start:end]
+
+
+def _bytes(data: Any, start: int, end: int) -> bytes:
+    part = _view(data, start, end)
+    return bytes(part.to_bytes() if hasattr(part, "to_bytes") else part)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from .. import layers as file_layers
 from ..errors import TidemarkError
 from ..runtime import PIPE, STDOUT
 from . import inspect_calls, python_block
@@ -266,7 +265,7 @@ class Elements:
                 if url not in tree.layers:
                     name = url.rpartition("/")[2]
                     session.progress(f"Loading {name} …", 0.6 + 0.3 * n / len(urls))
-                    await self.runtime.fs.apply_layer(await file_layers.fetch(url), root=tree.root)
+                    await self.runtime.fs.apply_layer(url, root=tree.root)
                     tree.layers.add(url)
                     tree.prepared = False
             session.progress("Starting …", 0.95)

@@ -258,6 +258,23 @@ class KernelCalls:
         finally:
             self.close(fd)
 
+    def missing(self, path: str, device: int | None = None) -> int:
+        """Bytes of a file, or of all files below a directory, that a lazy layer has not brought; they are asked for.
+
+        device: st_dev to stay on; None is that of `path`.
+        """
+        s = self.stat(path, follow=device is None)
+        if device not in (None, s.st_dev) or not (st.S_ISDIR(s.st_mode) or st.S_ISREG(s.st_mode)):
+            return 0
+        if st.S_ISDIR(s.st_mode):
+            return sum(self.missing(f"{path.rstrip('/')}/{name}", s.st_dev) for name in self.readdir(path))
+        fd = self.openat(path, linux.O_RDONLY)
+        try:
+            result = int(self.kernel.call("tk_fetch_file", fd))
+        finally:
+            self.close(fd)
+        return result
+
     # ---- mounts ----
 
     def mount(self, source: str, target: str, kind: str, read_only: bool, options: str) -> None:

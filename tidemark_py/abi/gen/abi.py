@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "45db18497c8acc35c790df987e6916371c4cfac9f2ff8647856b5a3817d9efe0"
-ABI_HASH32: Final = 0x45db1849
+ABI_HASH: Final = "05295199c9ad5f9719f5353e94512bc0f4821a63edef84653db9e33e45d01ca6"
+ABI_HASH32: Final = 0x05295199
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -30,6 +30,7 @@ FRAME_STATE_START: Final = 36
 FRAME_MAGIC: Final = 1380795988
 FRAME_BYTES_MAX: Final = 33554432
 FRAME_SIDE_MAX: Final = 8192
+ENOTHERE: Final = 520
 
 
 class Errno(IntEnum):
@@ -358,6 +359,7 @@ class Notify(IntEnum):
     WATCH = 3  # kernel worker: watch arg is ready
     CHILD = 4  # kernel worker: a child of init changed state; arg = pid
     EVENT = 5  # owner: new events in the ring (sent when somebody listens)
+    FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
     LISTEN = 6  # kernel worker: a guest listens on port arg
 
 

@@ -305,6 +305,60 @@ class FsApplyLayer(Request[FsApplyLayerReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FsApplyLayerUrlReply(Message):
+    """Answer to fs.apply_layer_url."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("entries", "int"),)
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsApplyLayerUrl(Request[FsApplyLayerUrlReply]):
+    """The same for a layer that the kernel worker fetches itself: whole (.tdl), or lazily (.tdx), its bodies at first touch."""
+
+    NAME: ClassVar[str] = "fs.apply_layer_url"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("url", "str"),)
+    REPLY: ClassVar[type[Message]] = FsApplyLayerUrlReply
+    root: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FsPrefetchReply(Message):
+    """Answer to fs.prefetch."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("fetched", "int"),)
+    fetched: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsPrefetch(Request[FsPrefetchReply]):
+    """Answers when the bodies of a file, or of everything below a directory, are here."""
+
+    NAME: ClassVar[str] = "fs.prefetch"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("path", "str"),)
+    REPLY: ClassVar[type[Message]] = FsPrefetchReply
+    root: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProgress(Message):
+    """A lazy layer was added, or a request for its bodies has ended."""
+
+    NAME: ClassVar[str] = "layer.progress"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("layer", "str"), ("here", "int"), ("total", "int"), ("fetched", "int"), ("requests", "int"), ("problem", "str"),)
+    layer: str
+    here: int
+    total: int
+    fetched: int
+    requests: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class FsSnapshotReply(Message):
     """Answer to fs.snapshot."""
 
@@ -916,6 +970,9 @@ MESSAGES: dict[str, type[Message]] = {
     "fs.mount": FsMount,
     "fs.unmount": FsUnmount,
     "fs.apply_layer": FsApplyLayer,
+    "fs.apply_layer_url": FsApplyLayerUrl,
+    "fs.prefetch": FsPrefetch,
+    "layer.progress": LayerProgress,
     "fs.snapshot": FsSnapshot,
     "fs.restore": FsRestore,
     "root.new": RootNew,
@@ -971,6 +1028,8 @@ class KernelWorkerHandler(Protocol):
     def fs_mount(self, message: FsMount, /) -> FsMountReply | Awaitable[FsMountReply]: ...
     def fs_unmount(self, message: FsUnmount, /) -> FsUnmountReply | Awaitable[FsUnmountReply]: ...
     def fs_apply_layer(self, message: FsApplyLayer, /) -> FsApplyLayerReply | Awaitable[FsApplyLayerReply]: ...
+    def fs_apply_layer_url(self, message: FsApplyLayerUrl, /) -> FsApplyLayerUrlReply | Awaitable[FsApplyLayerUrlReply]: ...
+    def fs_prefetch(self, message: FsPrefetch, /) -> FsPrefetchReply | Awaitable[FsPrefetchReply]: ...
     def fs_snapshot(self, message: FsSnapshot, /) -> FsSnapshotReply | Awaitable[FsSnapshotReply]: ...
     def fs_restore(self, message: FsRestore, /) -> FsRestoreReply | Awaitable[FsRestoreReply]: ...
     def root_new(self, message: RootNew, /) -> RootNewReply | Awaitable[RootNewReply]: ...
@@ -996,6 +1055,7 @@ class KernelWorkerHandler(Protocol):
 class PageHandler(Protocol):
     """What a page must answer."""
 
+    def layer_progress(self, message: LayerProgress, /) -> None: ...
     def process_exited(self, message: ProcessExited, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...
     def runtime_stopped(self, message: RuntimeStopped, /) -> None: ...

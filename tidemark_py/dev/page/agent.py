@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import signal
 import struct
@@ -200,8 +201,7 @@ class Agent:
             self.runtime = await tm.Runtime.create(index_url=host.indexURL, snapshot=host.snapshot, **options)
             created = time.perf_counter()
             for url in m["layers"]:
-                layer = await tm.layers.fetch(f"{host.origin}{url}?token={host.token}")
-                await self.runtime.fs.apply_layer(layer)
+                await self.runtime.fs.apply_layer(f"{host.origin}{url}?token={host.token}")
             ready = time.perf_counter()
         except Exception as e:
             text = f"{type(e).__name__}: {e}" if isinstance(e, tm.TidemarkError) else traceback.format_exc()
@@ -239,6 +239,10 @@ class Agent:
         """Counters, processes and what the kernel said."""
         state = await self.runtime.snapshot()
         return {"state": state.to_json(), "diagnostics": list(self.runtime.diagnostics)}
+
+    async def ask_fetches(self, _: dict[str, Any]) -> dict[str, Any]:
+        """How far the lazy layers have come."""
+        return {"fetches": [dataclasses.asdict(p) for p in self.runtime.fs.fetches.values()]}
 
     async def ask_tree(self, m: dict[str, Any]) -> None:
         """Upload a tar archive of a directory of the current root."""

@@ -47,6 +47,8 @@ typedef u64 uaddr_t;
 #define ERESTARTNOINTR 513        /* always restart */
 #define ERESTARTNOHAND 514        /* restart only if no handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* nanosleep and the like: EINTR after a handler, else go on to the saved deadline */
+/* ENOTHERE (status.toml): a file body must be fetched first; all is done again (file/lazy.c). A host thread that may
+ * not park is given it. */
 
 /* ---- instances: one per worker (or native pthread) that holds a kernel instance ---- */
 #define MAX_INSTANCES 160

@@ -324,8 +324,11 @@ int root_new(i32 base);                             /* base -1: empty; else a fr
 int root_drop(u32 root);                            /* frees the writable part; -EBUSY while processes use it */
 /* Apply a layer to root's frozen tree: index = struct layer_entry[] + strings (ABI layout), blob = file bodies.
  * All or nothing: the index is checked whole first; -EINVAL names nothing, klog says which entry. The blob's memory is
- * kept by reference (kernel heap pages); on failure the caller frees it. */
-int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes);
+ * kept by reference (kernel heap pages); on failure the caller frees it. lazy_shift: 0, or the bodies come later in
+ * chunks of 1 << lazy_shift bytes (lazy.h), and the result is the blob's id. */
+int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes, u32 lazy_shift);
+/* Bytes of a regular file that a lazy layer has not brought yet; advise: they are asked for, without waiting. */
+u64 file_missing(struct inode *ino, bool advise);
 void file_boot(void);
 /* Memory file systems made at run time: mount(2) of tmpfs, memfd_create. limit in 4 KiB blocks, 0: the default. */
 struct superblock *memfs_new(const char *type, u64 limit_blocks);

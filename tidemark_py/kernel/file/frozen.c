@@ -69,6 +69,7 @@ void frozen_tree_put(struct frozen_tree *t) {
   if (!t || --t->refs) return;
   for (struct frozen_blob *b = t->blobs, *next; b; b = next) {
     next = b->next;
+    lazy_blob_free(b->lazy);
     if (b->bytes) kpages_free(b->bytes, b->pages);
     kfree(b);
   }

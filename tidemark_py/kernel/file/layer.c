@@ -13,6 +13,7 @@ struct layer {
   u8 *blob;
   u64 blob_bytes;
   struct frozen_tree *tree;
+  struct lazy_blob *lazy; /* or NULL: all bodies are here */
   u32 count, table_size;
   u32 *table;             /* path -> entry + 1, open addressing */
   struct frozen **nodes;  /* by entry, while applying */
@@ -152,7 +153,7 @@ static void apply_entry(struct layer *l, u32 i) {
     n = merged ? there->node : frozen_node(l->tree, e->mode);
     n->mode = e->mode, n->uid = e->uid, n->gid = e->gid, n->mtime = e->mtime, n->mtime_nsec = e->mtime_nsec;
     if (S_ISREG(e->mode)) {
-      n->size = e->size, n->body = l->blob + e->offset;
+      n->size = e->size, n->body = l->blob + e->offset, n->lazy = l->lazy;
     } else if (S_ISLNK(e->mode)) {
       char *target = frozen_cut(l->tree, e->link_bytes + 1);
       memcpy(target, l->strings + e->link, e->link_bytes);
@@ -226,7 +227,7 @@ static int check_header(struct layer *l, const void *index, u32 index_bytes) {
   return 0;
 }
 
-int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes) {
+int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes, u32 lazy_shift) {
   struct memfs *fs = root_memfs(root);
   if (!fs || ((uintptr_t)index & 7)) return -EINVAL;
   struct layer l = {.blob = blob, .blob_bytes = blob_bytes, .tree = fs->tree};
@@ -246,12 +247,14 @@ int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob
   }
   if (!r && !frozen_reserve(l.tree, l.count, room)) r = -ENOMEM;
   if (!r) r = prepare_live(&l);
+  if (!r && lazy_shift && !(l.lazy = lazy_blob_new(blob, blob_bytes, lazy_shift))) r = -ENOMEM;
   if (!r) {
     for (u32 i = 0; i < l.count; i++) apply_entry(&l, i);
     u32 pages = (u32)MAX((blob_bytes + PAGE_BYTES - 1) / PAGE_BYTES, 1ull); /* as tk_blob_alloc gave them */
-    *keep = (struct frozen_blob){.next = l.tree->blobs, .bytes = blob, .pages = pages};
+    *keep = (struct frozen_blob){.next = l.tree->blobs, .bytes = blob, .pages = pages, .lazy = l.lazy};
     l.tree->blobs = keep;
     keep = NULL;
+    if (l.lazy) r = (int)lazy_blob_id(l.lazy);
   }
   kfree(l.table);
   kfree(l.nodes);

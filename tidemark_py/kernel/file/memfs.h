@@ -11,6 +11,7 @@
 #ifndef TIDEMARK_FILE_MEMFS_H
 #define TIDEMARK_FILE_MEMFS_H
 #include "inode.h"
+#include "lazy.h"
 
 #define DIRECTORY_BYTES 4096u /* st_size of a directory */
 #define MEMFS_LIMIT_BLOCKS 262144u
@@ -27,6 +28,7 @@ struct frozen {
   u32 children;              /* directories: how many */
   u64 next_cookie;           /* directories: readdir position for the next name */
   struct frozen *parent;     /* directories */
+  struct lazy_blob *lazy;    /* regular files: whose bytes the body may still wait for, or NULL */
   union {
     const u8 *body;          /* regular: in a blob */
     const char *target;      /* symbolic links, NUL-terminated */
@@ -49,6 +51,7 @@ struct frozen_blob {
   struct frozen_blob *next;
   u8 *bytes;
   u32 pages;
+  struct lazy_blob *lazy; /* or NULL */
 };
 struct frozen_tree {
   u32 refs; /* superblocks over it */
@@ -160,6 +163,9 @@ int memfs_readdir(struct inode *dir, u64 pos, readdir_fn fn, void *arg);
 
 /* regular files (memfs_data.c) */
 void memfs_pages_free(struct memfs_inode *m, u64 from); /* pages from..end */
+bool memfs_is_lazy(const struct inode *ino); /* regular: some of its body may not be here */
+int memfs_here(struct inode *ino, u64 from, u64 bytes); /* bytes of the base's body: 0, -ENOTHERE, -EIO */
+u64 memfs_missing(struct inode *ino, bool advise); /* bytes not here; advise: they are asked for */
 int memfs_page(struct inode *ino, u64 index, bool write, u8 **page);
 int memfs_truncate(struct inode *ino, u64 bytes);
 int memfs_fallocate(struct inode *ino, u32 mode, u64 offset, u64 bytes);

@@ -90,10 +90,29 @@ static void count_blocks(struct memfs_inode *m) {
   m->i.blocks_512 = (own + borrowed - over) * PAGE_BLOCKS;
 }
 
+/* ---- what may not be here yet (lazy.c) ---- */
+bool memfs_is_lazy(const struct inode *ino) {
+  const struct memfs_inode *m = CONTAINER_OF(ino, struct memfs_inode, i);
+  return S_ISREG(ino->mode) && m->base && m->base->lazy;
+}
+static int here(const struct memfs_inode *m, u64 from, u64 bytes) {
+  if (LIKELY(!m->base || !m->base->lazy) || from >= m->file.base_bytes) return 0;
+  return lazy_need(m->base->lazy, m->base->body + from, MIN(bytes, m->file.base_bytes - from));
+}
+int memfs_here(struct inode *ino, u64 from, u64 bytes) { return here(memfs_of(ino), from, bytes); }
+u64 memfs_missing(struct inode *ino, bool advise) {
+  const struct memfs_inode *m = memfs_of(ino);
+  if (!memfs_is_lazy(ino)) return 0;
+  if (advise) lazy_advise(m->base->lazy, m->base->body, m->file.base_bytes);
+  return lazy_missing(m->base->lazy, m->base->body, m->file.base_bytes);
+}
+
 /* An own page for index, which has none yet. fill: with what it held before (else the caller overwrites it all). */
 static int page_make(struct memfs_inode *m, u64 index, bool fill, u8 **out) {
   struct superblock *sb = m->i.sb;
   if (sb->blocks_limit && sb->blocks_used >= sb->blocks_limit) return -ENOSPC;
+  int r = fill ? here(m, index * PAGE_BYTES, PAGE_BYTES) : 0;
+  if (r) return r;
   u8 *page = kpages_alloc(1);
   void **place = page ? page_place(&m->file, index) : NULL;
   if (!place) {
@@ -115,17 +134,23 @@ static int page_make(struct memfs_inode *m, u64 index, bool fill, u8 **out) {
 
 int memfs_page(struct inode *ino, u64 index, bool write, u8 **page) {
   struct memfs_inode *m = memfs_of(ino);
-  if (write) m->changed = true;
-  if ((*page = page_get(&m->file, index))) return 0;
+  if ((*page = page_get(&m->file, index))) {
+    m->changed |= write;
+    return 0;
+  }
   if (!write) {
     if (!is_borrowed(m, index)) return 0;
+    int r = here(m, index * PAGE_BYTES, PAGE_BYTES);
+    if (r) return r;
     if ((index + 1) * PAGE_BYTES <= m->file.base_bytes) {
       *page = (u8 *)(uintptr_t)(m->base->body + index * PAGE_BYTES);
       return 0;
     }
     m->changed = true; /* the last page's copy with its zeros is kept */
   }
-  return page_make(m, index, true, page);
+  int r = page_make(m, index, true, page);
+  if (write && r != -ENOTHERE) m->changed = true;
+  return r;
 }
 
 /* Index of the first own page at or after `index`, ~0 when none: empty branches are skipped. */
@@ -224,7 +249,8 @@ static i64 file_read(struct ofd *f, struct iobuf *io, u64 *pos) {
   u64 at = *pos, size = m->i.size;
   if (at >= size) return 0;
   u64 left = MIN(io->left, size - at);
-  i64 done = 0, r = 0;
+  i64 done = 0, r = here(m, at, left); /* all of it first: no short read of a file */
+  if (UNLIKELY(r)) return r;
   while (left) {
     u32 offset = (u32)(at % PAGE_BYTES);
     u64 n = MIN(left, (u64)PAGE_BYTES - offset), index = at / PAGE_BYTES;
@@ -252,7 +278,8 @@ static i64 file_write(struct ofd *f, struct iobuf *io, u64 *pos) {
   if (!io->left) return 0;
   if (at >= FILE_MAX_BYTES) return -EFBIG;
   u64 left = MIN(io->left, FILE_MAX_BYTES - at);
-  i64 done = 0, r = 0;
+  i64 done = 0, r = here(m, ALIGN_DOWN(at, (u64)PAGE_BYTES), at % PAGE_BYTES + left);
+  if (UNLIKELY(r)) return r;
   if (at > m->i.size) clear_tail(m, m->i.size);
   while (left) {
     u64 index = at / PAGE_BYTES;

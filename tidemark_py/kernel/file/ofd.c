@@ -80,6 +80,7 @@ i64 ofd_pwrite(struct ofd *f, struct iobuf *io, u64 pos) {
   if (r) return r;
   if (!f->ops->seek) return -ESPIPE;
   if (!f->ops->write) return -EINVAL;
+  if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode) pos = f->inode->size; /* Linux appends here too: pwrite(2) BUGS */
   return f->ops->write(f, io, &pos);
 }
@@ -94,6 +95,7 @@ i64 ofd_write(struct ofd *f, struct iobuf *io) {
   int r = may(f, O_RDONLY);
   if (r) return r;
   if (!f->ops->write) return -EINVAL;
+  if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode && S_ISREG(f->inode->mode)) f->pos = f->inode->size;
   return f->ops->write(f, io, &f->pos);
 }
@@ -108,7 +110,7 @@ i64 inode_read_kernel(struct inode *ino, u64 pos, void *dst, u32 bytes) {
     u8 *page = NULL;
     u32 offset = (u32)(pos % PAGE_BYTES), n = MIN(left - done, PAGE_BYTES - offset);
     int r = ino->ops->page(ino, pos / PAGE_BYTES, false, &page);
-    if (r) return done ? (i64)done : r;
+    if (r) return done && r != -ENOTHERE ? (i64)done : r;
     if (page)
       memcpy((u8 *)dst + done, page + offset, n);
     else

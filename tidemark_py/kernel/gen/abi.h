@@ -1378,6 +1378,14 @@
 #define FALLOC_FL_UNSHARE_RANGE 64
 #define FALLOC_FL_WRITE_ZEROES 128
 
+/* fadvise */
+#define POSIX_FADV_NORMAL 0
+#define POSIX_FADV_RANDOM 1
+#define POSIX_FADV_SEQUENTIAL 2
+#define POSIX_FADV_WILLNEED 3
+#define POSIX_FADV_DONTNEED 4
+#define POSIX_FADV_NOREUSE 5
+
 /* xattr */
 #define XATTR_CREATE 1
 #define XATTR_REPLACE 2
@@ -2213,6 +2221,7 @@
 #define NOTIFY_WATCH 3 /* kernel worker: watch arg is ready */
 #define NOTIFY_CHILD 4 /* kernel worker: a child of init changed state; arg = pid */
 #define NOTIFY_EVENT 5 /* owner: new events in the ring (sent when somebody listens) */
+#define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
 
 /* EVENT_*: event_record.kind */
@@ -2265,6 +2274,7 @@
 #define FRAME_MAGIC 0x524d4654 /* 'TFMR' */
 #define FRAME_BYTES_MAX 0x2000000 /* of one frame */
 #define FRAME_SIDE_MAX 0x2000 /* pixels */
+#define ENOTHERE 0x208 /* -520 from tk_syscall or tk_spawn: a file body of a lazy layer is not here; it is being fetched, call again later */
 
 /* ---- shared words and records, guest layouts ---- */
 /* What the runtime may know of a thread at one look: the status record of a hand-over. owner: kernel/task; one per thread slot, array thread_records */

@@ -5,6 +5,7 @@
 #ifdef __wasm__
 #include "instance.h"
 #include "../ipc/ipc.h"
+#include "../file/lazy.h"
 #include "../gen/abi_hash.h"
 #include "../sys/sys.h"
 #include "../task/exec.h"
@@ -62,7 +63,10 @@ double EXPORT(tk_spawn)(u32 request, u32 bytes) {
   u8 *copy = kmalloc(bytes);
   if (copy) {
     r = copy_in(copy, request, bytes);
+    fetch_forget();
     if (r == 0) r = task_spawn(copy, bytes);
+    if (r < 0 && fetch_wanted()) r = -ENOTHERE; /* nothing was started: the caller waits and asks again */
+    fetch_forget();
     kfree(copy);
   }
   kernel_unlock();
@@ -125,9 +129,11 @@ void EXPORT(tk_blob_free)(u32 address, double bytes) {
   kpages_free((void *)(uintptr_t)address, MAX(pages_of(bytes), 1u));
   kernel_unlock();
 }
-i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, double blob_bytes) {
+/* lazy_shift: 0, or the bodies come later (file/lazy.h) in chunks of 1 << lazy_shift bytes; the result is the blob's id. */
+i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, double blob_bytes, u32 lazy_shift) {
+  if (lazy_shift && (lazy_shift < PAGE_SHIFT || lazy_shift > 30)) return -EINVAL;
   kernel_lock();
-  i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes);
+  i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes, lazy_shift);
   kernel_unlock();
   return r;
 }
@@ -145,6 +151,43 @@ i32 EXPORT(tk_input)(u32 device, u32 type, u32 code, i32 value) {
   i32 r = input_event_post(device, type, code, value);
   kernel_unlock();
   return r;
+}
+
+/* After NOTIFY_FETCH: blob id * 2^32 + chunk that somebody waits for, now the caller's to bring; -1: no more. */
+double EXPORT(tk_fetch_next)(void) {
+  u32 blob = 0, chunk = 0;
+  kernel_lock();
+  bool any = fetch_next(&blob, &chunk);
+  kernel_unlock();
+  return any ? (double)blob * 4294967296.0 + chunk : -1;
+}
+/* Read-ahead: 1 when the chunk is the caller's to bring. */
+u32 EXPORT(tk_fetch_claim)(u32 blob, u32 chunk) {
+  kernel_lock();
+  bool mine = fetch_claim(blob, chunk);
+  kernel_unlock();
+  return mine;
+}
+/* Where a verified chunk's bytes go; 0: the layer is gone. Valid until this role makes another call. */
+u32 EXPORT(tk_fetch_place)(u32 blob, u32 chunk) {
+  u32 bytes;
+  kernel_lock();
+  u8 *at = fetch_place(blob, chunk, &bytes);
+  kernel_unlock();
+  return (u32)(uintptr_t)at;
+}
+void EXPORT(tk_fetch_done)(u32 blob, u32 chunk, u32 ok) {
+  kernel_lock();
+  fetch_done(blob, chunk, ok != 0);
+  kernel_unlock();
+}
+/* Bytes of a regular file (a descriptor of this host thread's process) that are not here; they are asked for. */
+double EXPORT(tk_fetch_file)(i32 fd) {
+  kernel_lock();
+  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  double missing = f && f->inode && S_ISREG(f->inode->mode) ? (double)file_missing(f->inode, true) : f ? 0 : -EBADF;
+  kernel_unlock();
+  return missing;
 }
 /* Test hooks: leak checks and allocation failures. */
 double EXPORT(tk_heap_used)(void) { return (double)kheap_used_bytes(); }

@@ -44,7 +44,10 @@ u32 pages_next(u32 page, u32 end, u32 mask);                 /* first page >= pa
 
 /* fault.c: bytes of an external page. *bytes NULL: zeros (only when !write); *valid: how many are there. */
 int external_page(const struct vma *v, u32 page, bool write, u8 **bytes, u32 *valid);
-int page_fault(struct mm *mm, u64 addr, u32 access);         /* 0, or -EFAULT with mm_fault_info set */
+int page_fault(struct mm *mm, u64 addr, u32 access);         /* 0, -EFAULT with mm_fault_info set, or -ENOTHERE */
+/* Outside system calls: waits, without the lock meanwhile, for what *r == -ENOTHERE stood for; true: do it all again.
+ * A kill makes *r -EFAULT. */
+bool page_fetched(u64 addr, int *r);
 
 /* shared.c */
 struct shared_memory *shared_memory_new(u32 pages); /* NULL: no memory */

@@ -43,6 +43,7 @@ static int external_fault(struct mm *mm, const struct vma *v, u64 addr, u32 acce
   u32 page = page_of(addr), valid;
   u8 *bytes;
   int r = external_page(v, page, access & ACCESS_W, &bytes, &valid);
+  if (r == -ENOTHERE) return r;
   if (r < 0) return r == -ENOMEM ? out_of_memory(addr, "no kernel page for shared memory") : fail(addr, SIGBUS, BUS_ADRERR);
   u32 perm = guest_perm(page);
   if ((access & ACCESS_X) && !(perm & PERM_X)) { /* a copy for fetches: coherent only after fence.i, as the ISA has it */
@@ -65,6 +66,7 @@ static int bring_in(struct mm *mm, const struct vma *v, u64 addr) {
     u8 *bytes;
     u32 valid;
     int r = mm_file_page(v->file, v->file_page + (page - v->start), false, &bytes, &valid);
+    if (r == -ENOTHERE) return r;
     if (r < 0) return fail(addr, SIGBUS, BUS_ADRERR);
     if (bytes) guest_copy_from_kernel((u32)page_addr(page), bytes, valid); /* the rest is zero already */
   }
@@ -101,12 +103,23 @@ int page_fault(struct mm *mm, u64 addr, u32 access) {
   return 0;
 }
 
+bool page_fetched(u64 addr, int *r) {
+  if (LIKELY(*r != -ENOTHERE)) return false;
+  int waited = fetch_wait(true);
+  if (!waited) return true;
+  *r = fail(addr, SIGKILL, SI_KERNEL); /* killed meanwhile */
+  return false;
+}
+
 int mm_fault(struct mm *mm, u64 addr, u32 access, int *si_signo, int *si_code) {
   if (mm->all_resident) {
     if (addr < (u64)guest_size_pages() * 65536 - HEAD_BYTES) return 0;
     fail(addr, SIGSEGV, SEGV_MAPERR);
-  } else if (page_fault(mm, addr, access) == 0) {
-    return 0;
+  } else {
+    int r;
+    do r = page_fault(mm, addr, access);
+    while (page_fetched(addr, &r));
+    if (r == 0) return 0;
   }
   *si_signo = mm_fault_info.si_signo, *si_code = mm_fault_info.si_code;
   return -EFAULT;

@@ -54,6 +54,14 @@ int iobuf_prepare(struct iobuf *io, u32 access) {
   return 0;
 }
 
+/* Before a write's first effect: a buffer in a mapped file of a lazy layer is brought here whole. A bad address is found
+ * later, byte-exact. */
+int iobuf_here(struct iobuf *io) {
+  if (LIKELY(io->kernel || !mm_current || !mm_current->lazy_files)) return 0;
+  fetch_forget();
+  return iobuf_prepare(io, ACCESS_R) < 0 && fetch_wanted() ? -ENOTHERE : 0;
+}
+
 static i64 iobuf_move(struct iobuf *io, u8 *to, const u8 *from, u64 n) {
   u64 done = 0;
   n = MIN(n, io->left);

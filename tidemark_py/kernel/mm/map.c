@@ -7,6 +7,8 @@
   (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | \
    MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
+#define HERE_MAX_PAGES 16384u /* 64 MiB: a writable mapping beyond it is fetched by pages */
+
 static bool over_limit(const struct mm *mm, const struct vma *v) {
   return area_counted(v) && mm->writable_bytes + page_addr(v->end - v->start) > mm->limit_bytes;
 }
@@ -62,13 +64,18 @@ i64 mm_map(struct mm *mm, u64 addr, u64 bytes, int prot, int flags, struct ofd *
     if (v.grows_down) return -EINVAL;
     if (kind == 0) v.file = file, v.file_page = offset >> PAGE_SHIFT;
   }
+  /* What the kernel may write into is brought here now, so that no copy_out finds it missing after an effect. */
+  if (v.file && (prot & PROT_WRITE) && pages <= HERE_MAX_PAGES) {
+    int r = mm_file_here(v.file, v.file_page, pages);
+    if (r) return r;
+  }
   i64 start = place(mm, addr, pages, flags);
   if (start < 0) return start;
   v.start = (u32)start, v.end = v.start + pages;
   if (over_limit(mm, &v)) return -ENOMEM;
   if (area_reserve(mm, 3) < 0) return -ENOMEM;
   if (v.shared && !v.file && !(v.memory = shared_memory_new(pages))) return -ENOMEM;
-  if (v.file) mm_file_get(v.file);
+  if (v.file) mm_file_get(v.file), mm->lazy_files |= mm_file_lazy(v.file);
   if (flags & MAP_FIXED) {
     area_split(mm, v.start);
     area_split(mm, v.end);
@@ -90,6 +97,18 @@ int mm_unmap(struct mm *mm, u64 addr, u64 bytes) {
   return 0;
 }
 
+/* mm_map's rule for what becomes writable later. */
+static int writable_here(const struct mm *mm, u32 start, u32 end) {
+  if (LIKELY(!mm->lazy_files)) return 0;
+  for (u32 i = area_index(mm, start); i < mm->vma_count && mm->vmas[i].start < end; i++) {
+    const struct vma *v = &mm->vmas[i];
+    u32 low = MAX(start, v->start), pages = MIN(end, v->end) - low;
+    if (!v->file || (v->prot & PERM_W) || pages > HERE_MAX_PAGES) continue;
+    if (mm_file_here(v->file, v->file_page + (low - v->start), pages) == -ENOTHERE) return -ENOTHERE;
+  }
+  return 0;
+}
+
 /* Linux gives effect to the areas before the first hole and then fails; so here. */
 int mm_protect(struct mm *mm, u64 addr, u64 bytes, int prot) {
   if (addr % PAGE_BYTES || (prot & PROT_GROWSDOWN && prot & PROT_GROWSUP)) return -EINVAL;
@@ -107,10 +126,11 @@ int mm_protect(struct mm *mm, u64 addr, u64 bytes, int prot) {
     return -EINVAL;
   }
   u32 bits = (u32)prot & (PERM_R | PERM_W | PERM_X), at = start;
+  int r = bits & PERM_W ? writable_here(mm, start, end) : 0;
+  if (r) return r;
   if (area_reserve(mm, 2) < 0) return -ENOMEM;
   area_split(mm, start);
   area_split(mm, end);
-  int r = 0;
   for (u32 i = area_index(mm, start); at < end; i++) {
     if (i == mm->vma_count || mm->vmas[i].start > at) {
       r = -ENOMEM;

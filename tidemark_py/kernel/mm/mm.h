@@ -58,6 +58,7 @@ struct mm {
   struct mm_args *args; /* exec_commit sets it (mm_args_set); NULL: none */
   u8 regblocks_used[REGBLOCKS / 8];
   bool external_code;    /* some PROT_EXEC page is external: see mm_code_sync */
+  bool lazy_files;       /* some area may show a file body that is not here yet */
   bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
 };
 
@@ -159,6 +160,7 @@ void iobuf_init_kernel(struct iobuf *io, void *base, u64 len);
 int iobuf_init_iovec(struct iobuf *io, uaddr_t iov, u32 count);
 void iobuf_free(struct iobuf *io);
 int iobuf_prepare(struct iobuf *io, u32 access);        /* fault in all that is left: 0 or -EFAULT */
+int iobuf_here(struct iobuf *io);                       /* every byte to be read is here: 0 or -ENOTHERE; cheap mostly */
 /* move up to n bytes; returns the bytes moved, or -EFAULT when none could be. */
 i64 iobuf_write(struct iobuf *io, const void *src, u64 n); /* kernel -> the buffers (a guest's read) */
 i64 iobuf_read(struct iobuf *io, void *dst, u64 n);        /* the buffers -> kernel (a guest's write) */
@@ -171,8 +173,16 @@ void mm_file_get(struct ofd *file); /* file/mapping.c */
 void mm_file_put(struct ofd *file);
 /* May it be mapped so? 0: by pages; 1: as anonymous memory (/dev/zero); -EACCES, -EBADF, -ENODEV. */
 int mm_file_check(struct ofd *file, int prot, bool shared);
-/* Bytes of page `index`: *bytes of them are the file's, *page NULL is a hole. -ENXIO past the end, or -errno. */
+/* Bytes of page `index`: *bytes of them are the file's, *page NULL is a hole. -ENXIO past the end,
+ * -ENOTHERE, or -errno. */
 int mm_file_page(struct ofd *file, u64 index, bool write, u8 **page, u32 *bytes);
 const void *mm_file_identity(struct ofd *file); /* the inode */
+bool mm_file_lazy(struct ofd *file);            /* its body may not be here */
+int mm_file_here(struct ofd *file, u64 index, u64 pages); /* is it, for these pages? 0, -ENOTHERE, -EIO */
+/* file/lazy.c: what the last -ENOTHERE of this instance stood for. fetch_wait drops the lock: 0 when it may be tried
+ * again, -ERESTARTSYS for a kill (or any signal unless killable_only), -EAGAIN for a thread that may not park. */
+bool fetch_wanted(void);
+void fetch_forget(void);
+int fetch_wait(bool killable_only);
 void mm_file_written(struct ofd *file);         /* a writable shared mapping was synced or unmapped: mtime */
 #endif

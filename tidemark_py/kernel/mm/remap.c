@@ -101,6 +101,7 @@ static int advise_area(struct mm *mm, struct vma *v, u32 start, u32 end, int adv
   case MADV_POPULATE_WRITE:
     for (u32 p = start; p < end; p++) {
       int r = page_fault(mm, page_addr(p), advice == MADV_POPULATE_READ ? ACCESS_R : ACCESS_W);
+      if (r == -ENOTHERE) return r;
       if (r < 0) return mm_fault_info.si_signo == SIGSEGV ? -EINVAL : -EFAULT;
     }
     return 0;

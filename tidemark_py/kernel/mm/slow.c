@@ -52,7 +52,9 @@ int mm_slow_load(u64 addr, u32 bytes, u64 *value) {
   struct mm *mm = mm_current;
   bool direct;
   kernel_lock();
-  int r = present(mm, addr, bytes, ACCESS_R, &direct);
+  int r;
+  do r = present(mm, addr, bytes, ACCESS_R, &direct);
+  while (page_fetched(addr, &r));
   if (r == 0 && direct) {
     *value = guest_load((u32)addr, bytes);
   } else if (r == 0) {
@@ -67,7 +69,9 @@ int mm_slow_store(u64 addr, u32 bytes, u64 value) {
   struct mm *mm = mm_current;
   bool direct;
   kernel_lock();
-  int r = present(mm, addr, bytes, ACCESS_W, &direct);
+  int r;
+  do r = present(mm, addr, bytes, ACCESS_W, &direct);
+  while (page_fetched(addr, &r));
   if (r == 0 && direct) guest_store((u32)addr, bytes, value);
   else if (r == 0) r = copy_out(addr, &value, bytes);
   kernel_unlock();
@@ -77,7 +81,9 @@ int mm_slow_store(u64 addr, u32 bytes, u64 value) {
 int mm_slow_prepare(u64 addr, u32 bytes, u32 access) {
   bool direct;
   kernel_lock();
-  int r = present(mm_current, addr, bytes, access, &direct);
+  int r;
+  do r = present(mm_current, addr, bytes, access, &direct);
+  while (page_fetched(addr, &r));
   kernel_unlock();
   return r;
 }
@@ -138,7 +144,9 @@ static int atomic_locked(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u6
 
 int mm_slow_atomic(u64 addr, u32 bytes, enum mm_atomic op, u64 operand, u64 expected, u64 *old) {
   kernel_lock();
-  int r = atomic_locked(addr, bytes, op, operand, expected, old);
+  int r;
+  do r = atomic_locked(addr, bytes, op, operand, expected, old);
+  while (page_fetched(addr, &r));
   kernel_unlock();
   return r;
 }

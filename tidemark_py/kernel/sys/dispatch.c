@@ -29,10 +29,25 @@ static void unknown_call(u64 nr) {
 /* Programs probe for these at every start and do without: not worth a line. */
 static bool quietly_missing(u64 nr) { return nr == SYS_rseq || nr == SYS_io_uring_setup; }
 
+/* A call that met a file body which is not here: nothing has happened yet ("buffers before effects"), so wait and do
+ * it all again. A part already done is the result; the rest waits in the next call. */
+static NOINLINE i64 call_again(const struct syscall_row *row, const u64 args[6], i64 r) {
+  const struct thread *t = current;
+  while (r < 0 && fetch_wanted() && current == t) {
+    int waited = fetch_wait(false);
+    if (waited == -EAGAIN) return -ENOTHERE;
+    if (waited) return -ERESTARTNOINTR;
+    r = row->call(args);
+  }
+  fetch_forget();
+  return r;
+}
+
 static i64 call_locked(const struct syscall_row *row, u64 nr, const u64 args[6]) {
   kernel_lock();
   struct thread *t = current;
   i64 r = row->call ? row->call(args) : -ENOSYS;
+  if (UNLIKELY(fetch_wanted())) r = call_again(row, args, r);
   if (!row->call && !quietly_missing(nr)) unknown_call(nr);
   if (UNLIKELY(t->exec) && current == t && r == 0) r = exec_start();
   if (UNLIKELY(sys_trace)) {
@@ -81,6 +96,7 @@ i64 sys_call_host(u64 nr, const u64 args[6]) {
   bool own_root = t->host_fs != NULL;
   if (own_root) host_fs_swap(t);
   i64 r = row->call(args);
+  if (UNLIKELY(fetch_wanted())) r = call_again(row, args, r);
   if (own_root) host_fs_swap(t);
   t->in_syscall = false;
   if (UNLIKELY(sys_trace)) trace_call(nr, args, r);

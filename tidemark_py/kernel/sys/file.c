@@ -225,12 +225,16 @@ i64 sys_fadvise64(i32 fd, UNUSED i64 offset, i64 len, i32 advice) {
   const struct ofd *f = fd_get(current->process->fds, fd);
   if (!f || (f->flags & O_PATH)) return -EBADF;
   if (f->inode && S_ISFIFO(f->inode->mode)) return -ESPIPE;
-  return len < 0 || (u32)advice > 5 ? -EINVAL : 0;
+  if (len < 0 || (u32)advice > 5) return -EINVAL;
+  if (advice == POSIX_FADV_WILLNEED && f->inode) file_missing(f->inode, true);
+  return 0;
 }
 i64 sys_readahead(i32 fd, UNUSED i64 offset, UNUSED u64 count) {
   const struct ofd *f = fd_get(current->process->fds, fd);
   if (!f || (f->flags & O_PATH) || (f->flags & O_ACCMODE) == O_WRONLY) return -EBADF;
-  return f->inode && S_ISREG(f->inode->mode) ? 0 : -EINVAL;
+  if (!f->inode || !S_ISREG(f->inode->mode)) return -EINVAL;
+  file_missing(f->inode, true);
+  return 0;
 }
 
 /* ---- ioctl ---- */

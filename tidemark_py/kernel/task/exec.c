@@ -135,6 +135,18 @@ static int find_interpreter(const struct process *p, struct exec_image *e) {
   return 0;
 }
 
+/* What a process gets writable is here before the point of no return: mapping it cannot wait any more. */
+static int data_here(const struct elf_image *e) {
+  for (u32 i = 0; e && i < e->segment_count; i++) {
+    const struct elf_segment *s = &e->segments[i];
+    if (!(s->prot & PERM_W) || !s->filesz) continue;
+    u64 first = s->offset / PAGE_BYTES;
+    int r = mm_file_here(e->file, first, (s->offset + s->filesz + PAGE_BYTES - 1) / PAGE_BYTES - first);
+    if (r) return r;
+  }
+  return 0;
+}
+
 static int measure(char **v, u32 count, u64 *bytes) {
   for (u32 i = 0; i < count; i++) {
     size_t n = strnlen(v[i], STRING_MAX_BYTES);
@@ -196,6 +208,8 @@ int exec_prepare_for(const struct process *p, struct inode *at, const char *at_p
   if (r < 0 && file) ofd_put(file);
   if (r == 0) r = elf_read(file, file->path ? file->path : filename, &e->program);
   if (r == 0) r = find_interpreter(p, e);
+  if (r == 0) r = data_here(e->program);
+  if (r == 0) r = data_here(e->interpreter);
   if (r == 0) r = exec_lay_out(p, e);
   if (r == 0) set_ids(p, e);
   prefix_free(&prefix);

@@ -77,6 +77,14 @@ int wait_on(struct wait_queue *q, u64 deadline_ns) {
   return r;
 }
 
+int wait_on_killable(struct wait_queue *q) {
+  struct wait_entry e = {.thread = current};
+  wait_add(q, &e);
+  int r = wait_park_killable(WAIT_FOREVER);
+  wait_remove(&e);
+  return r;
+}
+
 void thread_sleep(struct thread *t) {
   ASSERT_LOCKED();
   u64 began = time_monotonic_ns();

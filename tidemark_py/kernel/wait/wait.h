@@ -33,6 +33,7 @@ int wait_park(u64 deadline_ns);
 int wait_park_killable(u64 deadline_ns);
 /* one queue, one wake-up: add, park, remove */
 int wait_on(struct wait_queue *q, u64 deadline_ns);
+int wait_on_killable(struct wait_queue *q); /* for ever, and only a kill ends it early */
 void thread_wake(struct thread *t); /* signal a thread's cell; lock held */
 struct list *thread_wait_entries(struct thread *t); /* given by task/ */
 
