@@ -8,6 +8,7 @@ TidemarkError
 ├── RuntimeClosed       used after close()
 ├── LayerError          a layer is corrupted or of another format
 ├── StaleHandleError    somebody else holds what the handle named
+├── SnapshotError       a snapshot is cut short, corrupted, or of another format or build
 └── InternalError       a bug of this package
 BlockingIOError
 └── NotHere             the body of a lazy layer's file is being fetched: await rt.fs.prefetch(path) first
@@ -25,6 +26,7 @@ __all__ = [
     "LayerError",
     "NotHere",
     "RuntimeClosed",
+    "SnapshotError",
     "StaleHandleError",
     "TidemarkError",
     "WorkerCrashed",
@@ -69,6 +71,10 @@ class NotHere(BlockingIOError):
     def __init__(self, path: str | None = None) -> None:
         text = f"not fetched yet: await rt.fs.prefetch({path or 'path'!r}) first"
         super().__init__(errno.EAGAIN, text, *([] if path is None else [path]))
+
+
+class SnapshotError(TidemarkError):
+    """A snapshot was refused whole."""
 
 
 class InternalError(TidemarkError):

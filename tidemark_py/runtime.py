@@ -31,6 +31,7 @@ from .host.contract import RawPort
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
+from .state.machine import MachineState
 
 __all__ = [
     "DEVNULL",
@@ -480,6 +481,7 @@ class Runtime:
         if "kernel_worker" in self._ports:
             self.fs = RuntimeFS(self._ports["kernel_worker"])
             self.frames = RuntimeFrames(lambda: self._kernel, lambda: self._frame_host())
+            self.state = MachineState(self._ports["kernel_worker"])
 
     async def _booted(self, seconds: float) -> None:
         def late() -> None:

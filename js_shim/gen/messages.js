@@ -35,6 +35,8 @@ export const MESSAGE = Object.freeze({
   SCREEN_SIZE: "screen.size",
   INPUT_EVENTS: "input.events",
   STATE_SNAPSHOT: "state.snapshot",
+  STATE_READ: "state.read",
+  STATE_WRITE: "state.write",
   EVENT_LISTEN: "event.listen",
   EVENT_RECORDED: "event.recorded",
   POOL_STATS: "pool.stats",

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 __all__ = ["Later"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Later(Generic[T]):
@@ -52,6 +53,19 @@ class Later(Generic[T]):
             callback(self)
         else:
             self._callbacks.append(callback)
+
+    def map(self, function: Callable[[T], U]) -> Later[U]:
+        """What `function` makes of the answer; an error, its own too, goes through."""
+        other: Later[U] = Later()
+
+        def done(later: Later[T]) -> None:
+            try:
+                other.resolve(function(later.result()))
+            except Exception as e:
+                other.fail(e)
+
+        self.then(done)
+        return other
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self.done:

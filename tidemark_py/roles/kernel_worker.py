@@ -23,6 +23,7 @@ from ..process.streams import StreamTable
 from ..state.calls import KernelCalls
 from ..state.events import EventReader
 from ..state.kernel_runtime import read_counters, read_kernel_runtime
+from ..state.records import StateRecords
 from .layer_fetcher import LayerFetcher
 
 __all__ = ["KernelWorker"]
@@ -47,6 +48,7 @@ class KernelWorker:
         self.page = Port(page, self, self.failed)
         self.calls = KernelCalls(kernel)
         self.streams = StreamTable(self.calls)
+        self.records = StateRecords(kernel)
         self._events = EventReader(kernel)
         self.fetcher = LayerFetcher(
             kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
@@ -80,6 +82,8 @@ class KernelWorker:
                 self._reap()
             elif kind == Notify.FETCH:
                 self.fetcher.wanted()
+            elif kind == Notify.ERRAND:
+                self.records.done(int(arg))
         except (TidemarkError, OSError) as e:
             self._end("panic" if isinstance(e, KernelPanic) else "internal", str(e))
 
@@ -455,6 +459,18 @@ class KernelWorker:
     def state_snapshot(self, message: m.StateSnapshot) -> m.StateSnapshotReply:
         """KernelRuntimeState."""
         return m.StateSnapshotReply(read_kernel_runtime(self._kernel, self.calls).to_json())
+
+    def state_read(self, message: m.StateRead) -> m.StateReadReply | Awaitable[m.StateReadReply]:
+        """At once, or when the process's own thread has done it."""
+        found = self.records.read(message.kind, message.pid, message.object, message.size)
+        if isinstance(found, bytes):
+            return m.StateReadReply(found)
+        return found.map(m.StateReadReply)
+
+    def state_write(self, message: m.StateWrite) -> m.StateWriteReply | Awaitable[m.StateWriteReply]:
+        """All or nothing."""
+        under_way = self.records.write(message.kind, message.pid, message.object, message.record)
+        return m.StateWriteReply() if under_way is None else under_way.map(lambda _: m.StateWriteReply())
 
     def kernel_crash(self, message: m.KernelCrash) -> m.KernelCrashReply:
         """Test hook."""

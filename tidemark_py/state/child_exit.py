@@ -1,26 +1,30 @@
-"""ChildExit: how a child of init ended, from wait4's status word (wait(2))."""
+"""ChildExitState: how a process ended, from wait4's status word (wait(2)).
+
+Read of a child that was reaped, or of a zombie that its parent has not waited for; writing one changes what that
+parent will be told (EAGAIN while the process still runs).
+"""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
-from ..errors import InternalError
-from . import FORMAT_VERSION
+from ..abi.gen.abi import State, StateChildExit
+from .envelope import KernelRecord
 
 __all__ = ["ChildExitState"]
 
-_RECORD = struct.Struct("<IiiIQQ")
-
 
 @dataclass(frozen=True, slots=True)
-class ChildExitState:
+class ChildExitState(KernelRecord):
     """status as wait4 gives it; instructions and user_ns include what the child itself reaped."""
 
+    KIND: ClassVar[State] = State.CHILD_EXIT
     pid: int
     status: int
     instructions: int = 0
     user_ns: int = 0
+    object: int = 0
 
     @property
     def returncode(self) -> int:
@@ -33,14 +37,14 @@ class ChildExitState:
         """WCOREDUMP"""
         return bool(self.status & 0x80)
 
-    def pack(self) -> bytes:
-        """The writer."""
-        return _RECORD.pack(FORMAT_VERSION, self.pid, self.status, 0, self.instructions, self.user_ns)
+    def record(self) -> bytes:
+        """state_child_exit"""
+        return StateChildExit(
+            pid=self.pid, status=self.status, instructions=self.instructions, user_ns=self.user_ns
+        ).pack()
 
     @classmethod
-    def unpack(cls, data: bytes) -> ChildExitState:
-        """The reader. Raises InternalError on another version."""
-        version, pid, status, _, instructions, user_ns = _RECORD.unpack(data)
-        if version != FORMAT_VERSION:
-            raise InternalError(f"a child exit record of format {version} was given; this is format {FORMAT_VERSION}")
-        return cls(pid, status, instructions, user_ns)
+    def of_record(cls, pid: int, object: int, record: bytes) -> Self:
+        """From state_child_exit."""
+        r = StateChildExit.unpack(record)
+        return cls(r.pid, r.status, r.instructions, r.user_ns, object)

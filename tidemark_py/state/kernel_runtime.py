@@ -6,15 +6,17 @@ Threads and counters come from kernel memory without the lock: a picture, not a 
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..abi.gen.abi import ABI_HASH, KernelCounters, Start, Status, Thread, ThreadRecord
-from ..errors import InternalError
+from ..abi.gen.abi import ABI_HASH, KernelCounters, Start, State, Status, Thread, ThreadRecord
+from ..errors import SnapshotError
 from ..host.contract import Kernel
 from . import FORMAT_VERSION
 from .calls import KernelCalls
+from .envelope import open_snapshot, seal_snapshot
 
 __all__ = ["FdState", "KernelRuntimeState", "ProcessState", "ThreadState", "read_kernel_runtime"]
 
@@ -72,11 +74,20 @@ class KernelRuntimeState:
         """Plain values."""
         return asdict(self)
 
+    def pack(self) -> bytes:
+        """The writer."""
+        return seal_snapshot(State.KERNEL_RUNTIME, json.dumps(self.to_json(), separators=(",", ":")).encode())
+
+    @classmethod
+    def unpack(cls, data: bytes) -> KernelRuntimeState:
+        """The reader. Raises SnapshotError."""
+        return cls.from_json(json.loads(open_snapshot(State.KERNEL_RUNTIME, data)))
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> KernelRuntimeState:
-        """Raises InternalError on another version or ABI."""
+        """Raises SnapshotError on another version or ABI."""
         if value.get("version") != FORMAT_VERSION or value.get("abi_hash") != ABI_HASH:
-            raise InternalError(
+            raise SnapshotError(
                 f"a kernel state of format {value.get('version')}, ABI {str(value.get('abi_hash'))[:8]} was given; "
                 f"this is format {FORMAT_VERSION}, ABI {ABI_HASH[:8]}"
             )

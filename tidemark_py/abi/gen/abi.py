@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "05295199c9ad5f9719f5353e94512bc0f4821a63edef84653db9e33e45d01ca6"
-ABI_HASH32: Final = 0x05295199
+ABI_HASH: Final = "2b47de4747c8b62302fb70f6dcba33f66282b9c46206a82ad2c3c74b519f729d"
+ABI_HASH32: Final = 0x2b47de47
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -361,6 +361,7 @@ class Notify(IntEnum):
     EVENT = 5  # owner: new events in the ring (sent when somebody listens)
     FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
     LISTEN = 6  # kernel worker: a guest listens on port arg
+    ERRAND = 8  # kernel worker: errand arg is done (tk_errand_take)
 
 
 class Event(IntEnum):
@@ -406,6 +407,49 @@ class FrameFormat(IntEnum):
     BGRX8 = 2  # blue, green, red, unused: a byte each; the framebuffer's 32 bits
     RGB565 = 3  # 16 bits, red on top; the framebuffer's 16 bits
     XY_RGBA = 16  # vertices: x, y in -1..1 (f32), red, green, blue, alpha in 0..1 (f32): stride 24 at least
+
+
+class State(IntEnum):
+    """Categories of state records: tk_state_read, tk_state_write, tk_errand, and the heads of tidemark_py/state's snapshots"""
+
+    FDS = 1  # state_fd[] of a process
+    OFD = 2  # state_ofd of a descriptor
+    PIPE = 3  # state_pipe of a descriptor
+    SOCKET = 4  # state_socket of a descriptor
+    THREAD = 5  # state_thread and state_registers; by errand
+    CHILD_EXIT = 6  # state_child_exit of a zombie
+    GUEST_MEMORY = 7  # bytes of a process's memory; by errand
+    KERNEL_MEMORY = 8  # bytes of kernel memory
+    KERNEL_RUNTIME = 9  # KernelRuntimeState: Python alone
+
+
+class OfdKind(IntEnum):
+    """state_fd.kind, state_ofd.kind"""
+
+    FILE = 0  # regular file
+    DIRECTORY = 1
+    DEVICE = 2  # character or block device, terminals too
+    PIPE = 3  # pipe or fifo
+    SOCKET = 4
+    OTHER = 5  # eventfd, timerfd, epoll, signalfd, pidfd ...
+
+
+class SocketState(IntEnum):
+    """state_socket.state"""
+
+    FRESH = 0
+    LISTENING = 1
+    CONNECTED = 2
+
+
+class SocketFlag(IntEnum):
+    """state_socket.flags"""
+
+    READ_SHUT = 1  # shutdown(SHUT_RD)
+    WRITE_SHUT = 2  # shutdown(SHUT_WR)
+    BOUND = 4  # has a name
+    NOTHING_MORE = 8  # the peer shut its writing side or closed
+    CLOSED = 16  # its description is gone
 
 
 class Syscall(IntEnum):
@@ -1716,4 +1760,560 @@ class FrameHead:
             v[5],
             v[6],
             v[7],
+        )
+
+
+@dataclass(slots=True)
+class StateFd:
+    """One descriptor of a process. A table is an array of them, by rising number."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iIQIIQ")
+    BYTES: ClassVar[int] = 32
+    OFFSET: ClassVar[dict[str, int]] = {
+        "fd": 0,
+        "cloexec": 4,
+        "ofd": 8,
+        "generation": 16,
+        "kind": 20,
+        "reserved": 24,
+    }
+    fd: int = 0
+    cloexec: int = 0
+    ofd: int = 0
+    generation: int = 0
+    kind: int = 0
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.fd,
+            self.cloexec,
+            self.ofd,
+            self.generation,
+            self.kind,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateFd:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+        )
+
+
+@dataclass(slots=True)
+class StateOfd:
+    """An open file description; after it path_bytes of its absolute path, without NUL."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QIIQIIiIQQQQIIQ")
+    BYTES: ClassVar[int] = 88
+    OFFSET: ClassVar[dict[str, int]] = {
+        "ofd": 0,
+        "generation": 8,
+        "kind": 12,
+        "position": 16,
+        "flags": 24,
+        "refs": 28,
+        "owner_pid": 32,
+        "mode": 36,
+        "device": 40,
+        "inode": 48,
+        "size": 56,
+        "rdev": 64,
+        "path_bytes": 72,
+        "reserved": 76,
+        "reserved2": 80,
+    }
+    ofd: int = 0
+    generation: int = 0
+    kind: int = 0
+    position: int = 0
+    flags: int = 0
+    refs: int = 0
+    owner_pid: int = 0
+    mode: int = 0
+    device: int = 0
+    inode: int = 0
+    size: int = 0
+    rdev: int = 0
+    path_bytes: int = 0
+    reserved: int = 0
+    reserved2: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.ofd,
+            self.generation,
+            self.kind,
+            self.position,
+            self.flags,
+            self.refs,
+            self.owner_pid,
+            self.mode,
+            self.device,
+            self.inode,
+            self.size,
+            self.rdev,
+            self.path_bytes,
+            self.reserved,
+            self.reserved2,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateOfd:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+            v[11],
+            v[12],
+            v[13],
+            v[14],
+        )
+
+
+@dataclass(slots=True)
+class StatePipe:
+    """A pipe or fifo; after it the bytes in it, oldest first."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QIIIIIIIIQ")
+    BYTES: ClassVar[int] = 48
+    OFFSET: ClassVar[dict[str, int]] = {
+        "inode": 0,
+        "used": 8,
+        "limit": 12,
+        "readers": 16,
+        "writers": 20,
+        "reader_opens": 24,
+        "writer_opens": 28,
+        "polled": 32,
+        "named": 36,
+        "reserved": 40,
+    }
+    inode: int = 0
+    used: int = 0
+    limit: int = 0
+    readers: int = 0
+    writers: int = 0
+    reader_opens: int = 0
+    writer_opens: int = 0
+    polled: int = 0
+    named: int = 0
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.inode,
+            self.used,
+            self.limit,
+            self.readers,
+            self.writers,
+            self.reader_opens,
+            self.writer_opens,
+            self.polled,
+            self.named,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StatePipe:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+        )
+
+
+@dataclass(slots=True)
+class StateSocket:
+    """A socket; after it `packets` times state_packet, from_bytes of the sender's address, bytes of data."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QQIIIIIiIIIIIIIIQ128B128B")
+    BYTES: ClassVar[int] = 336
+    OFFSET: ClassVar[dict[str, int]] = {
+        "socket": 0,
+        "peer": 8,
+        "domain": 16,
+        "type": 20,
+        "protocol": 24,
+        "state": 28,
+        "flags": 32,
+        "error": 36,
+        "charged": 40,
+        "limit": 44,
+        "backlog": 48,
+        "backlog_max": 52,
+        "packets": 56,
+        "local_bytes": 60,
+        "remote_bytes": 64,
+        "reserved": 68,
+        "reserved2": 72,
+        "local": 80,
+        "remote": 208,
+    }
+    socket: int = 0
+    peer: int = 0
+    domain: int = 0
+    type: int = 0
+    protocol: int = 0
+    state: int = 0
+    flags: int = 0
+    error: int = 0
+    charged: int = 0
+    limit: int = 0
+    backlog: int = 0
+    backlog_max: int = 0
+    packets: int = 0
+    local_bytes: int = 0
+    remote_bytes: int = 0
+    reserved: int = 0
+    reserved2: int = 0
+    local: tuple[int, ...] = (0,) * 128
+    remote: tuple[int, ...] = (0,) * 128
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.socket,
+            self.peer,
+            self.domain,
+            self.type,
+            self.protocol,
+            self.state,
+            self.flags,
+            self.error,
+            self.charged,
+            self.limit,
+            self.backlog,
+            self.backlog_max,
+            self.packets,
+            self.local_bytes,
+            self.remote_bytes,
+            self.reserved,
+            self.reserved2,
+            *self.local,
+            *self.remote,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateSocket:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+            v[11],
+            v[12],
+            v[13],
+            v[14],
+            v[15],
+            v[16],
+            tuple(v[17:145]),
+            tuple(v[145:273]),
+        )
+
+
+@dataclass(slots=True)
+class StatePacket:
+    """One packet of a socket's queue."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIiIII")
+    BYTES: ClassVar[int] = 24
+    OFFSET: ClassVar[dict[str, int]] = {
+        "bytes": 0,
+        "rights": 4,
+        "pid": 8,
+        "uid": 12,
+        "gid": 16,
+        "from_bytes": 20,
+    }
+    bytes: int = 0
+    rights: int = 0
+    pid: int = 0
+    uid: int = 0
+    gid: int = 0
+    from_bytes: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.bytes,
+            self.rights,
+            self.pid,
+            self.uid,
+            self.gid,
+            self.from_bytes,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StatePacket:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+        )
+
+
+@dataclass(slots=True)
+class StateThread:
+    """A guest thread outside its registers; state_registers follows it."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIiiIIQQQQQQQQQ6QQQQIIII16B2Q")
+    BYTES: ClassVar[int] = 216
+    OFFSET: ClassVar[dict[str, int]] = {
+        "slot": 0,
+        "generation": 4,
+        "pid": 8,
+        "tid": 12,
+        "word": 16,
+        "in_call": 20,
+        "blocked": 24,
+        "saved_blocked": 32,
+        "pending": 40,
+        "process_pending": 48,
+        "stack_sp": 56,
+        "stack_bytes": 64,
+        "clear_child_tid": 72,
+        "robust_list": 80,
+        "call": 88,
+        "arguments": 96,
+        "call_pc": 144,
+        "restart_deadline_ns": 152,
+        "parked_since_ns": 160,
+        "waits": 168,
+        "stack_flags": 172,
+        "restore_blocked": 176,
+        "killed": 180,
+        "name": 184,
+        "reserved": 200,
+    }
+    slot: int = 0
+    generation: int = 0
+    pid: int = 0
+    tid: int = 0
+    word: int = 0
+    in_call: int = 0
+    blocked: int = 0
+    saved_blocked: int = 0
+    pending: int = 0
+    process_pending: int = 0
+    stack_sp: int = 0
+    stack_bytes: int = 0
+    clear_child_tid: int = 0
+    robust_list: int = 0
+    call: int = 0
+    arguments: tuple[int, ...] = (0,) * 6
+    call_pc: int = 0
+    restart_deadline_ns: int = 0
+    parked_since_ns: int = 0
+    waits: int = 0
+    stack_flags: int = 0
+    restore_blocked: int = 0
+    killed: int = 0
+    name: tuple[int, ...] = (0,) * 16
+    reserved: tuple[int, ...] = (0,) * 2
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.slot,
+            self.generation,
+            self.pid,
+            self.tid,
+            self.word,
+            self.in_call,
+            self.blocked,
+            self.saved_blocked,
+            self.pending,
+            self.process_pending,
+            self.stack_sp,
+            self.stack_bytes,
+            self.clear_child_tid,
+            self.robust_list,
+            self.call,
+            *self.arguments,
+            self.call_pc,
+            self.restart_deadline_ns,
+            self.parked_since_ns,
+            self.waits,
+            self.stack_flags,
+            self.restore_blocked,
+            self.killed,
+            *self.name,
+            *self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateThread:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+            v[11],
+            v[12],
+            v[13],
+            v[14],
+            tuple(v[15:21]),
+            v[21],
+            v[22],
+            v[23],
+            v[24],
+            v[25],
+            v[26],
+            v[27],
+            tuple(v[28:44]),
+            tuple(v[44:46]),
+        )
+
+
+@dataclass(slots=True)
+class StateRegisters:
+    """The head of a register block (cpu/cpu.h REG_*): rv64gc."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<32QQQ32QIIQQQ")
+    BYTES: ClassVar[int] = 560
+    OFFSET: ClassVar[dict[str, int]] = {
+        "x": 0,
+        "sink": 256,
+        "pc": 264,
+        "f": 272,
+        "fcsr": 528,
+        "reserved": 532,
+        "reservation": 536,
+        "reservation_value": 544,
+        "instret": 552,
+    }
+    x: tuple[int, ...] = (0,) * 32
+    sink: int = 0
+    pc: int = 0
+    f: tuple[int, ...] = (0,) * 32
+    fcsr: int = 0
+    reserved: int = 0
+    reservation: int = 0
+    reservation_value: int = 0
+    instret: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            *self.x,
+            self.sink,
+            self.pc,
+            *self.f,
+            self.fcsr,
+            self.reserved,
+            self.reservation,
+            self.reservation_value,
+            self.instret,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateRegisters:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            tuple(v[0:32]),
+            v[32],
+            v[33],
+            tuple(v[34:66]),
+            v[66],
+            v[67],
+            v[68],
+            v[69],
+            v[70],
+        )
+
+
+@dataclass(slots=True)
+class StateChildExit:
+    """How a process ended: a zombie until its parent waits for it."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iiQQQ")
+    BYTES: ClassVar[int] = 32
+    OFFSET: ClassVar[dict[str, int]] = {
+        "pid": 0,
+        "status": 4,
+        "instructions": 8,
+        "user_ns": 16,
+        "reserved": 24,
+    }
+    pid: int = 0
+    status: int = 0
+    instructions: int = 0
+    user_ns: int = 0
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.pid,
+            self.status,
+            self.instructions,
+            self.user_ns,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StateChildExit:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
         )

@@ -720,6 +720,49 @@ class StateSnapshot(Request[StateSnapshotReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class StateReadReply(Message):
+    """Answer to state.read."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("record", "bytes"),)
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StateRead(Request[StateReadReply]):
+    """One state record of the kernel, raw (layouts state_*)."""
+
+    NAME: ClassVar[str] = "state.read"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("kind", "int"), ("pid", "int"), ("object", "int"), ("size", "int"),)
+    REPLY: ClassVar[type[Message]] = StateReadReply
+    kind: int
+    pid: int
+    object: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateWriteReply(Message):
+    """Answer to state.write."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateWrite(Request[StateWriteReply]):
+    """The kernel takes over what a state record may change; all or nothing."""
+
+    NAME: ClassVar[str] = "state.write"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("kind", "int"), ("pid", "int"), ("object", "int"), ("record", "bytes"),)
+    REPLY: ClassVar[type[Message]] = StateWriteReply
+    kind: int
+    pid: int
+    object: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EventListenReply(Message):
     """Answer to event.listen."""
 
@@ -991,6 +1034,8 @@ MESSAGES: dict[str, type[Message]] = {
     "screen.size": ScreenSize,
     "input.events": InputEvents,
     "state.snapshot": StateSnapshot,
+    "state.read": StateRead,
+    "state.write": StateWrite,
     "event.listen": EventListen,
     "event.recorded": EventRecorded,
     "pool.stats": PoolStats,
@@ -1047,6 +1092,8 @@ class KernelWorkerHandler(Protocol):
     def screen_size(self, message: ScreenSize, /) -> ScreenSizeReply | Awaitable[ScreenSizeReply]: ...
     def input_events(self, message: InputEvents, /) -> InputEventsReply | Awaitable[InputEventsReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
+    def state_read(self, message: StateRead, /) -> StateReadReply | Awaitable[StateReadReply]: ...
+    def state_write(self, message: StateWrite, /) -> StateWriteReply | Awaitable[StateWriteReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
     def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...
     def runtime_stop(self, message: RuntimeStop, /) -> None: ...

@@ -2223,6 +2223,7 @@
 #define NOTIFY_EVENT 5 /* owner: new events in the ring (sent when somebody listens) */
 #define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
+#define NOTIFY_ERRAND 8 /* kernel worker: errand arg is done (tk_errand_take) */
 
 /* EVENT_*: event_record.kind */
 #define EVENT_SPAWN 1 /* a = 0 spawn, 1 fork, 2 vfork, 3 thread; b = thread slot */
@@ -2256,6 +2257,37 @@
 #define FRAME_FORMAT_BGRX8 2 /* blue, green, red, unused: a byte each; the framebuffer's 32 bits */
 #define FRAME_FORMAT_RGB565 3 /* 16 bits, red on top; the framebuffer's 16 bits */
 #define FRAME_FORMAT_XY_RGBA 16 /* vertices: x, y in -1..1 (f32), red, green, blue, alpha in 0..1 (f32): stride 24 at least */
+
+/* STATE_*: Categories of state records: tk_state_read, tk_state_write, tk_errand, and the heads of tidemark_py/state's snapshots */
+#define STATE_FDS 1 /* state_fd[] of a process */
+#define STATE_OFD 2 /* state_ofd of a descriptor */
+#define STATE_PIPE 3 /* state_pipe of a descriptor */
+#define STATE_SOCKET 4 /* state_socket of a descriptor */
+#define STATE_THREAD 5 /* state_thread and state_registers; by errand */
+#define STATE_CHILD_EXIT 6 /* state_child_exit of a zombie */
+#define STATE_GUEST_MEMORY 7 /* bytes of a process's memory; by errand */
+#define STATE_KERNEL_MEMORY 8 /* bytes of kernel memory */
+#define STATE_KERNEL_RUNTIME 9 /* KernelRuntimeState: Python alone */
+
+/* OFD_KIND_*: state_fd.kind, state_ofd.kind */
+#define OFD_KIND_FILE 0 /* regular file */
+#define OFD_KIND_DIRECTORY 1
+#define OFD_KIND_DEVICE 2 /* character or block device, terminals too */
+#define OFD_KIND_PIPE 3 /* pipe or fifo */
+#define OFD_KIND_SOCKET 4
+#define OFD_KIND_OTHER 5 /* eventfd, timerfd, epoll, signalfd, pidfd ... */
+
+/* SOCKET_STATE_*: state_socket.state */
+#define SOCKET_STATE_FRESH 0
+#define SOCKET_STATE_LISTENING 1
+#define SOCKET_STATE_CONNECTED 2
+
+/* SOCKET_FLAG_*: state_socket.flags */
+#define SOCKET_FLAG_READ_SHUT 1 /* shutdown(SHUT_RD) */
+#define SOCKET_FLAG_WRITE_SHUT 2 /* shutdown(SHUT_WR) */
+#define SOCKET_FLAG_BOUND 4 /* has a name */
+#define SOCKET_FLAG_NOTHING_MORE 8 /* the peer shut its writing side or closed */
+#define SOCKET_FLAG_CLOSED 16 /* its description is gone */
 
 #define EVENT_RING_RECORDS 0x1000
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */
@@ -2531,6 +2563,236 @@ _Static_assert(offsetof(struct frame_head, stride) == 16, "frame_head.stride");
 _Static_assert(offsetof(struct frame_head, format) == 20, "frame_head.format");
 _Static_assert(offsetof(struct frame_head, bytes) == 24, "frame_head.bytes");
 _Static_assert(offsetof(struct frame_head, reserved) == 28, "frame_head.reserved");
+
+/* One descriptor of a process. A table is an array of them, by rising number. owner: kernel/host/state.c */
+struct state_fd {
+  i32 fd; /* number */
+  u32 cloexec; /* FD_CLOEXEC */
+  u64 ofd; /* identity of the description: the same for all that share it */
+  u32 generation; /* of the description */
+  u32 kind; /* OFD_KIND_* */
+  u64 reserved; /* zero */
+};
+_Static_assert(sizeof(struct state_fd) == 32, "state_fd");
+_Static_assert(offsetof(struct state_fd, fd) == 0, "state_fd.fd");
+_Static_assert(offsetof(struct state_fd, cloexec) == 4, "state_fd.cloexec");
+_Static_assert(offsetof(struct state_fd, ofd) == 8, "state_fd.ofd");
+_Static_assert(offsetof(struct state_fd, generation) == 16, "state_fd.generation");
+_Static_assert(offsetof(struct state_fd, kind) == 20, "state_fd.kind");
+_Static_assert(offsetof(struct state_fd, reserved) == 24, "state_fd.reserved");
+
+/* An open file description; after it path_bytes of its absolute path, without NUL. owner: kernel/host/state.c */
+struct state_ofd {
+  u64 ofd; /* identity */
+  u32 generation; /* rises with every description made */
+  u32 kind; /* OFD_KIND_* */
+  u64 position; /* bytes from the start */
+  u32 flags; /* O_*; the host may change what F_SETFL may */
+  u32 refs; /* descriptors and others that hold it */
+  i32 owner_pid; /* F_SETOWN: process, or minus a group */
+  u32 mode; /* st_mode of the inode */
+  u64 device; /* st_dev */
+  u64 inode; /* st_ino */
+  u64 size; /* bytes of the inode */
+  u64 rdev; /* st_rdev */
+  u32 path_bytes; /* 0: anonymous */
+  u32 reserved; /* zero */
+  u64 reserved2; /* zero */
+};
+_Static_assert(sizeof(struct state_ofd) == 88, "state_ofd");
+_Static_assert(offsetof(struct state_ofd, ofd) == 0, "state_ofd.ofd");
+_Static_assert(offsetof(struct state_ofd, generation) == 8, "state_ofd.generation");
+_Static_assert(offsetof(struct state_ofd, kind) == 12, "state_ofd.kind");
+_Static_assert(offsetof(struct state_ofd, position) == 16, "state_ofd.position");
+_Static_assert(offsetof(struct state_ofd, flags) == 24, "state_ofd.flags");
+_Static_assert(offsetof(struct state_ofd, refs) == 28, "state_ofd.refs");
+_Static_assert(offsetof(struct state_ofd, owner_pid) == 32, "state_ofd.owner_pid");
+_Static_assert(offsetof(struct state_ofd, mode) == 36, "state_ofd.mode");
+_Static_assert(offsetof(struct state_ofd, device) == 40, "state_ofd.device");
+_Static_assert(offsetof(struct state_ofd, inode) == 48, "state_ofd.inode");
+_Static_assert(offsetof(struct state_ofd, size) == 56, "state_ofd.size");
+_Static_assert(offsetof(struct state_ofd, rdev) == 64, "state_ofd.rdev");
+_Static_assert(offsetof(struct state_ofd, path_bytes) == 72, "state_ofd.path_bytes");
+_Static_assert(offsetof(struct state_ofd, reserved) == 76, "state_ofd.reserved");
+_Static_assert(offsetof(struct state_ofd, reserved2) == 80, "state_ofd.reserved2");
+
+/* A pipe or fifo; after it the bytes in it, oldest first. owner: kernel/ipc/pipe.c */
+struct state_pipe {
+  u64 inode; /* st_ino: identity */
+  u32 used; /* bytes in it */
+  u32 limit; /* F_GETPIPE_SZ */
+  u32 readers; /* descriptions open for reading */
+  u32 writers; /* descriptions open for writing */
+  u32 reader_opens; /* ever */
+  u32 writer_opens; /* ever */
+  u32 polled; /* somebody polled it: every write wakes */
+  u32 named; /* a fifo */
+  u64 reserved; /* zero */
+};
+_Static_assert(sizeof(struct state_pipe) == 48, "state_pipe");
+_Static_assert(offsetof(struct state_pipe, inode) == 0, "state_pipe.inode");
+_Static_assert(offsetof(struct state_pipe, used) == 8, "state_pipe.used");
+_Static_assert(offsetof(struct state_pipe, limit) == 12, "state_pipe.limit");
+_Static_assert(offsetof(struct state_pipe, readers) == 16, "state_pipe.readers");
+_Static_assert(offsetof(struct state_pipe, writers) == 20, "state_pipe.writers");
+_Static_assert(offsetof(struct state_pipe, reader_opens) == 24, "state_pipe.reader_opens");
+_Static_assert(offsetof(struct state_pipe, writer_opens) == 28, "state_pipe.writer_opens");
+_Static_assert(offsetof(struct state_pipe, polled) == 32, "state_pipe.polled");
+_Static_assert(offsetof(struct state_pipe, named) == 36, "state_pipe.named");
+_Static_assert(offsetof(struct state_pipe, reserved) == 40, "state_pipe.reserved");
+
+/* A socket; after it `packets` times state_packet, from_bytes of the sender's address, bytes of data. owner: kernel/net/state.c */
+struct state_socket {
+  u64 socket; /* identity */
+  u64 peer; /* identity of the other end or the default destination; 0 none */
+  u32 domain; /* AF_* */
+  u32 type; /* SOCK_* */
+  u32 protocol; /* IPPROTO_* */
+  u32 state; /* SOCKET_STATE_* */
+  u32 flags; /* SOCKET_FLAG_* or-ed */
+  i32 error; /* SO_ERROR: errno, 0 none */
+  u32 charged; /* bytes that the queue takes */
+  u32 limit; /* SO_RCVBUF */
+  u32 backlog; /* connections to accept */
+  u32 backlog_max; /* listen(2) */
+  u32 packets; /* in the queue */
+  u32 local_bytes; /* of the address */
+  u32 remote_bytes; /* of the address */
+  u32 reserved; /* zero */
+  u64 reserved2; /* zero */
+  u8 local[128]; /* struct sockaddr */
+  u8 remote[128]; /* struct sockaddr */
+};
+_Static_assert(sizeof(struct state_socket) == 336, "state_socket");
+_Static_assert(offsetof(struct state_socket, socket) == 0, "state_socket.socket");
+_Static_assert(offsetof(struct state_socket, peer) == 8, "state_socket.peer");
+_Static_assert(offsetof(struct state_socket, domain) == 16, "state_socket.domain");
+_Static_assert(offsetof(struct state_socket, type) == 20, "state_socket.type");
+_Static_assert(offsetof(struct state_socket, protocol) == 24, "state_socket.protocol");
+_Static_assert(offsetof(struct state_socket, state) == 28, "state_socket.state");
+_Static_assert(offsetof(struct state_socket, flags) == 32, "state_socket.flags");
+_Static_assert(offsetof(struct state_socket, error) == 36, "state_socket.error");
+_Static_assert(offsetof(struct state_socket, charged) == 40, "state_socket.charged");
+_Static_assert(offsetof(struct state_socket, limit) == 44, "state_socket.limit");
+_Static_assert(offsetof(struct state_socket, backlog) == 48, "state_socket.backlog");
+_Static_assert(offsetof(struct state_socket, backlog_max) == 52, "state_socket.backlog_max");
+_Static_assert(offsetof(struct state_socket, packets) == 56, "state_socket.packets");
+_Static_assert(offsetof(struct state_socket, local_bytes) == 60, "state_socket.local_bytes");
+_Static_assert(offsetof(struct state_socket, remote_bytes) == 64, "state_socket.remote_bytes");
+_Static_assert(offsetof(struct state_socket, reserved) == 68, "state_socket.reserved");
+_Static_assert(offsetof(struct state_socket, reserved2) == 72, "state_socket.reserved2");
+_Static_assert(offsetof(struct state_socket, local) == 80, "state_socket.local");
+_Static_assert(offsetof(struct state_socket, remote) == 208, "state_socket.remote");
+
+/* One packet of a socket's queue. owner: kernel/net/state.c */
+struct state_packet {
+  u32 bytes; /* of data not read yet */
+  u32 rights; /* descriptors in flight: a host cannot write them */
+  i32 pid; /* sender */
+  u32 uid; /* sender */
+  u32 gid; /* sender */
+  u32 from_bytes; /* of the sender's address */
+};
+_Static_assert(sizeof(struct state_packet) == 24, "state_packet");
+_Static_assert(offsetof(struct state_packet, bytes) == 0, "state_packet.bytes");
+_Static_assert(offsetof(struct state_packet, rights) == 4, "state_packet.rights");
+_Static_assert(offsetof(struct state_packet, pid) == 8, "state_packet.pid");
+_Static_assert(offsetof(struct state_packet, uid) == 12, "state_packet.uid");
+_Static_assert(offsetof(struct state_packet, gid) == 16, "state_packet.gid");
+_Static_assert(offsetof(struct state_packet, from_bytes) == 20, "state_packet.from_bytes");
+
+/* A guest thread outside its registers; state_registers follows it. owner: kernel/task/errand.c */
+struct state_thread {
+  u32 slot; /* thread slot */
+  u32 generation; /* of the slot's record: a writer names it */
+  i32 pid; /* process */
+  i32 tid; /* thread */
+  u32 word; /* THREAD_*: PARKED inside a call, else KERNEL */
+  u32 in_call; /* 1: inside the system call below; pc is at its ecall and a0 its first argument */
+  u64 blocked; /* signal mask: bit n-1 is signal n */
+  u64 saved_blocked; /* mask to come back: sigsuspend, ppoll, pselect */
+  u64 pending; /* signals of this thread; a writer adds what is missing */
+  u64 process_pending; /* signals of the process */
+  u64 stack_sp; /* sigaltstack(2) */
+  u64 stack_bytes; /* sigaltstack(2) */
+  u64 clear_child_tid; /* set_tid_address(2) */
+  u64 robust_list; /* set_robust_list(2) */
+  u64 call; /* number of the current or last system call */
+  u64 arguments[6]; /* of that call */
+  u64 call_pc; /* where it was made */
+  u64 restart_deadline_ns; /* CLOCK_MONOTONIC; of an interrupted sleep */
+  u64 parked_since_ns; /* CLOCK_MONOTONIC; 0 not parked */
+  u32 waits; /* queues it stands in */
+  u32 stack_flags; /* SS_* */
+  u32 restore_blocked; /* saved_blocked counts */
+  u32 killed; /* dies on leaving the kernel */
+  u8 name[16]; /* comm, NUL-padded */
+  u64 reserved[2]; /* zero */
+};
+_Static_assert(sizeof(struct state_thread) == 216, "state_thread");
+_Static_assert(offsetof(struct state_thread, slot) == 0, "state_thread.slot");
+_Static_assert(offsetof(struct state_thread, generation) == 4, "state_thread.generation");
+_Static_assert(offsetof(struct state_thread, pid) == 8, "state_thread.pid");
+_Static_assert(offsetof(struct state_thread, tid) == 12, "state_thread.tid");
+_Static_assert(offsetof(struct state_thread, word) == 16, "state_thread.word");
+_Static_assert(offsetof(struct state_thread, in_call) == 20, "state_thread.in_call");
+_Static_assert(offsetof(struct state_thread, blocked) == 24, "state_thread.blocked");
+_Static_assert(offsetof(struct state_thread, saved_blocked) == 32, "state_thread.saved_blocked");
+_Static_assert(offsetof(struct state_thread, pending) == 40, "state_thread.pending");
+_Static_assert(offsetof(struct state_thread, process_pending) == 48, "state_thread.process_pending");
+_Static_assert(offsetof(struct state_thread, stack_sp) == 56, "state_thread.stack_sp");
+_Static_assert(offsetof(struct state_thread, stack_bytes) == 64, "state_thread.stack_bytes");
+_Static_assert(offsetof(struct state_thread, clear_child_tid) == 72, "state_thread.clear_child_tid");
+_Static_assert(offsetof(struct state_thread, robust_list) == 80, "state_thread.robust_list");
+_Static_assert(offsetof(struct state_thread, call) == 88, "state_thread.call");
+_Static_assert(offsetof(struct state_thread, arguments) == 96, "state_thread.arguments");
+_Static_assert(offsetof(struct state_thread, call_pc) == 144, "state_thread.call_pc");
+_Static_assert(offsetof(struct state_thread, restart_deadline_ns) == 152, "state_thread.restart_deadline_ns");
+_Static_assert(offsetof(struct state_thread, parked_since_ns) == 160, "state_thread.parked_since_ns");
+_Static_assert(offsetof(struct state_thread, waits) == 168, "state_thread.waits");
+_Static_assert(offsetof(struct state_thread, stack_flags) == 172, "state_thread.stack_flags");
+_Static_assert(offsetof(struct state_thread, restore_blocked) == 176, "state_thread.restore_blocked");
+_Static_assert(offsetof(struct state_thread, killed) == 180, "state_thread.killed");
+_Static_assert(offsetof(struct state_thread, name) == 184, "state_thread.name");
+_Static_assert(offsetof(struct state_thread, reserved) == 200, "state_thread.reserved");
+
+/* The head of a register block (cpu/cpu.h REG_*): rv64gc. owner: kernel/cpu */
+struct state_registers {
+  u64 x[32]; /* x0 is 0 */
+  u64 sink; /* what was written to x0 */
+  u64 pc; /* next instruction */
+  u64 f[32]; /* NaN-boxed */
+  u32 fcsr; /* frm << 5 | fflags */
+  u32 reserved;
+  u64 reservation; /* LR address, all ones: none */
+  u64 reservation_value; /* what LR read */
+  u64 instret; /* instructions retired by this thread */
+};
+_Static_assert(sizeof(struct state_registers) == 560, "state_registers");
+_Static_assert(offsetof(struct state_registers, x) == 0, "state_registers.x");
+_Static_assert(offsetof(struct state_registers, sink) == 256, "state_registers.sink");
+_Static_assert(offsetof(struct state_registers, pc) == 264, "state_registers.pc");
+_Static_assert(offsetof(struct state_registers, f) == 272, "state_registers.f");
+_Static_assert(offsetof(struct state_registers, fcsr) == 528, "state_registers.fcsr");
+_Static_assert(offsetof(struct state_registers, reserved) == 532, "state_registers.reserved");
+_Static_assert(offsetof(struct state_registers, reservation) == 536, "state_registers.reservation");
+_Static_assert(offsetof(struct state_registers, reservation_value) == 544, "state_registers.reservation_value");
+_Static_assert(offsetof(struct state_registers, instret) == 552, "state_registers.instret");
+
+/* How a process ended: a zombie until its parent waits for it. owner: kernel/task */
+struct state_child_exit {
+  i32 pid; /* process */
+  i32 status; /* as wait4 gives it */
+  u64 instructions; /* retired by it and by what it reaped */
+  u64 user_ns; /* processor time, with what it reaped */
+  u64 reserved; /* zero */
+};
+_Static_assert(sizeof(struct state_child_exit) == 32, "state_child_exit");
+_Static_assert(offsetof(struct state_child_exit, pid) == 0, "state_child_exit.pid");
+_Static_assert(offsetof(struct state_child_exit, status) == 4, "state_child_exit.status");
+_Static_assert(offsetof(struct state_child_exit, instructions) == 8, "state_child_exit.instructions");
+_Static_assert(offsetof(struct state_child_exit, user_ns) == 16, "state_child_exit.user_ns");
+_Static_assert(offsetof(struct state_child_exit, reserved) == 24, "state_child_exit.reserved");
 
 /* time(7) */
 struct guest_timespec {

@@ -303,3 +303,37 @@ i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged) {
   wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
   return limit;
 }
+
+i64 pipe_state_read(const struct ofd *f, u8 *to, u32 room) {
+  const struct pipe *p = pipe_of(f);
+  if (!p) return -EBADF;
+  struct state_pipe s = {.inode = p->inode->ino, .used = p->used, .limit = p->limit, .readers = p->readers,
+                         .writers = p->writers, .reader_opens = p->reader_opens, .writer_opens = p->writer_opens,
+                         .polled = p->polled, .named = f->ops == &fifo_ops};
+  if (room < sizeof s || room - sizeof s < p->used) return (i64)sizeof s + p->used;
+  memcpy(to, &s, sizeof s);
+  pipe_peek(f, to + sizeof s, p->used);
+  return (i64)sizeof s + p->used;
+}
+
+i32 pipe_state_write(struct ofd *f, const u8 *from, u32 bytes) {
+  struct pipe *p = pipe_of(f);
+  struct state_pipe s;
+  if (!p) return -EBADF;
+  if (bytes < sizeof s) return -EINVAL;
+  memcpy(&s, from, sizeof s);
+  if (s.inode != p->inode->ino) return -ESTALE;
+  if (s.used != bytes - sizeof s || s.used > s.limit || s.limit < PAGE_BYTES || (s.limit & (s.limit - 1)) ||
+      s.limit > 32 * PIPE_MAX_BYTES)
+    return -EINVAL;
+  u32 size = PAGE_BYTES;
+  while (size < s.used) size *= 2;
+  u8 *ring = s.used ? kpages_alloc(size / PAGE_BYTES) : NULL;
+  if (s.used && !ring) return -ENOMEM;
+  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
+  p->ring = ring, p->size = ring ? size : 0, p->limit = s.limit, p->head = 0, p->used = s.used;
+  if (s.used) memcpy(ring, from + sizeof s, s.used);
+  if (p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+  if (p->limit - p->used >= PIPE_BUF) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+  return 0;
+}

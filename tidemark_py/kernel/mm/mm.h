@@ -60,6 +60,7 @@ struct mm {
   bool external_code;    /* some PROT_EXEC page is external: see mm_code_sync */
   bool lazy_files;       /* some area may show a file body that is not here yet */
   bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
+  struct mm_errand *errands; /* mm/errand.h */
 };
 
 /* The address space whose guest memory this instance is bound to: task/ sets it wherever it sets `current` (NULL with

@@ -1,6 +1,7 @@
 /* mm/space: life of an address space: create, fork, references, register block slots. Lock held; touches kernel
  * structures alone (no guest memory), so any instance may call it. */
 #include "area.h"
+#include "errand.h"
 
 _Thread_local struct mm *mm_current;
 static u64 guest_max_bytes = GUEST_MAX_BYTES;
@@ -27,6 +28,7 @@ struct mm *mm_fork(const struct mm *from) {
   mm->mapped_bytes = mm->writable_bytes = 0;
   mm->resident_pages = mm->dirty_pages = 0;
   mm->code = mm->jit = NULL;
+  mm->errands = NULL;
   mm->external_code = false;
   memset(mm->regblocks_used, 0, sizeof(mm->regblocks_used)); /* one thread goes on in the child */
   if (area_reserve(mm, from->vma_count) < 0) {
@@ -67,6 +69,7 @@ void mm_release_files(struct mm *mm) {
 
 void mm_put(struct mm *mm) {
   if (!mm || --mm->refs) return;
+  mm_errands_lose(mm);
   mm_release_files(mm);
   cpu_code_free(mm);
   if (mm->args && !--mm->args->refs) kfree(mm->args);

@@ -91,6 +91,12 @@ u32 socket_poll_state(struct socket *s, struct poll_table *pt);
 
 struct guest_ucred socket_caller(void); /* the running process: sys/socket.c gives it at link time */
 
+/* state.c: the socket's record, then its queue: length of all, whatever fits of it */
+i64 socket_state_read(const struct socket *s, u8 *to, u32 room);
+/* Its queue and pending error become the record's. -ESTALE another socket, -EINVAL, -EOPNOTSUPP descriptors in flight,
+ * -ENOMEM; then nothing has changed. */
+i32 socket_state_write(struct socket *s, const u8 *from, u32 bytes);
+
 /* packet.c */
 struct packet *packet_new(u32 capacity);
 u32 packet_charge(const struct packet *p);

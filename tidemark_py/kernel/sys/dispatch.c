@@ -71,10 +71,13 @@ u32 sys_dispatch(void) {
   t->syscall_nr = nr;
   t->syscall_pc = cpu_pc(block);
   t->record->syscall = (u32)nr;
+  t->in_guest_call = true;
   const struct syscall_row *row = row_of(nr);
   i64 r = LIKELY(row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace) ? row->call(t->syscall_args)
                                                                           : call_locked(row, nr, t->syscall_args);
-  if (UNLIKELY(r == -ENORESULT || current != t)) return STATUS_CONTINUE;
+  if (UNLIKELY(current != t)) return STATUS_CONTINUE; /* t may run elsewhere by now */
+  t->in_guest_call = false;
+  if (UNLIKELY(r == -ENORESULT || t->registers_set)) return STATUS_CONTINUE;
   if (UNLIKELY(r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK)) {
     t->restart_code = (i32)-r;
     r = -EINTR;

@@ -5,6 +5,7 @@
  * zeroed; a zombie holds no memory. Lock held. */
 #include "task.h"
 
+#include "../mm/errand.h"
 #include "fork.h"
 
 /* ---- marking ---- */
@@ -163,6 +164,7 @@ bool thread_exit(void) {
   struct process *p = t->process;
   struct mm *mm = p->mm;
   bool last = p->thread_count == 1;
+  mm_errands_run(); /* those that want this thread */
   thread_count_instructions(t);
   if (mm && t->regslot >= 0) {
     robust_list_walk(t);

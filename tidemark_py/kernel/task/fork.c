@@ -249,6 +249,7 @@ static i64 clone_vfork(struct process *p, struct thread *t, u64 flags, u64 stack
   cpu_set_pc(self->regblock, self->syscall_pc + 4);
   __atomic_store_n(&self->record->word, THREAD_PARKED, __ATOMIC_SEQ_CST);
   self->park_start_ns = time_monotonic_ns();
+  self->in_guest_call = false;
   event_post(EVENT_SPAWN, p->pid, t->tid, 2, t->index);
   __atomic_store_n(&t->record->word, THREAD_KERNEL, __ATOMIC_SEQ_CST);
   current = t;

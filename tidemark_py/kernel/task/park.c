@@ -3,6 +3,7 @@
  * No wake-up is lost: the cell is read under the lock, everything that wakes adds to it under the lock, and the wait
  * ends at once when it no longer holds what was read. A process timer that falls due while its threads sleep is run by
  * whichever of them wakes for it. Called by every room through wait/wait.h. */
+#include "../mm/errand.h"
 #include "task.h"
 
 struct list *thread_wait_entries(struct thread *t) { return &t->wait_entries; }
@@ -45,6 +46,7 @@ static int park(u64 deadline_ns, bool killable_only) {
   t->park_start_ns = began;
   u32 start_cell = t->cell;
   for (;;) {
+    mm_errands_run();
     if (killable_only ? t->killed : signal_is_pending(t)) {
       r = -ERESTARTSYS;
       break;
@@ -87,6 +89,7 @@ int wait_on_killable(struct wait_queue *q) {
 
 void thread_sleep(struct thread *t) {
   ASSERT_LOCKED();
+  mm_errands_run();
   u64 began = time_monotonic_ns();
   u32 seen = __atomic_load_n(&t->cell, __ATOMIC_SEQ_CST);
   kernel_unlock();

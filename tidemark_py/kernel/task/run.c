@@ -3,6 +3,7 @@
  *
  * The lock is held only where something is to do: an ecall takes it if its row says so, a thread with nothing pending
  * goes back to the guest without it. `current` may change on the way: a vfork child runs here until it execs or exits. */
+#include "../mm/errand.h"
 #include "exec.h"
 #include "fork.h"
 
@@ -51,7 +52,7 @@ static u32 start(u32 slot, u32 generation) {
     return STATUS_STALE;
   }
   kassert(!current);
-  t->instance = instance_id, t->running = true;
+  t->instance = instance_id, t->running = true, t->in_guest_call = false;
   current = t;
   mm_current = t->process->mm;
   set_word(t, THREAD_KERNEL);
@@ -70,12 +71,16 @@ static u32 start(u32 slot, u32 generation) {
 static bool leave_kernel(void) {
   for (;;) {
     struct thread *t = current;
+    mm_errands_run();
     if (t->exec && !t->killed) {
       struct exec_image *image = t->exec;
       t->exec = NULL, t->restart_code = 0;
       exec_commit(image);
     }
-    if (signal_deliver()) return true;
+    if (signal_deliver()) {
+      t->registers_set = false;
+      return true;
+    }
     t->record->status = STATUS_EXITED;
     if (!thread_exit()) return false;
   }

@@ -82,7 +82,7 @@ i32 signal_dequeue(struct thread *t, sigset_bits mask, struct signal_info *info)
 bool signal_is_pending(const struct thread *t) {
   if (t->host) return false;
   const struct process *p = t->process;
-  return t->killed || p->state == PROCESS_STOPPED || ((t->pending.set | p->pending.set) & ~t->blocked);
+  return t->killed || t->registers_set || p->state == PROCESS_STOPPED || ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 
 void signal_set_blocked(struct thread *t, sigset_bits mask) {

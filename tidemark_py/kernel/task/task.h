@@ -118,6 +118,8 @@ struct thread {
   bool killed;          /* dies on leaving the kernel */
   bool may_park;        /* false for attached roles on an event loop */
   bool in_syscall;
+  bool in_guest_call;   /* between the ecall and its result: pc is at the ecall */
+  bool registers_set;   /* the registers were written from outside during this call: its result goes nowhere */
   sigset_bits blocked, saved_blocked; /* saved: sigsuspend, ppoll, pselect */
   sigset_bits real_blocked; /* sigtimedwait: what was blocked before it unblocked what it waits for */
   bool restore_blocked;

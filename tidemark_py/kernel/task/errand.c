@@ -1,0 +1,180 @@
+/* errand: a role's look into a process, done by a thread of that process on its way through the kernel.
+ *
+ * Every thread of the address space is made to come by; one that sleeps in a call does the errand there and sleeps on.
+ * A thread record is taken and given by the thread itself (a vfork parent's by the child that has its worker): only then
+ * its register block is the truth. Registers given to a thread inside a call end the call: it is interrupted and its
+ * result dropped. Called by host/state.c. Lock held. Missing: a writer cannot take back pending signals. */
+#include "errand.h"
+
+#include "../mm/errand.h"
+
+struct errand {
+  struct mm_errand base;
+  struct list link;
+  u32 id, kind;
+  bool write, done, forgotten;
+  struct thread *target; /* STATE_THREAD */
+  i32 tid;
+  u64 address;
+  u8 *data;
+  u32 bytes;
+  i32 result;
+};
+static struct list errands = {&errands, &errands};
+static u32 last_id;
+
+_Static_assert(sizeof(struct state_registers) <= REGBLOCK_BYTES, "register block");
+#define SAME_PLACE(field, offset) _Static_assert(offsetof(struct state_registers, field) == (offset), "cpu.h REG_*")
+SAME_PLACE(x, REG_X);
+SAME_PLACE(sink, REG_SINK);
+SAME_PLACE(pc, REG_PC);
+SAME_PLACE(f, REG_F);
+SAME_PLACE(fcsr, REG_FCSR);
+SAME_PLACE(reservation, REG_RES_ADDR);
+SAME_PLACE(reservation_value, REG_RES_VALUE);
+SAME_PLACE(instret, REG_INSTRET);
+
+struct thread_state {
+  struct state_thread thread;
+  struct state_registers registers;
+};
+
+static void errand_free(struct errand *e) {
+  list_remove(&e->link);
+  kfree(e->data);
+  kfree(e);
+}
+
+static void finish(struct errand *e, i32 result) {
+  e->done = true, e->result = result;
+  if (e->forgotten) errand_free(e);
+  else host_notify(ROLE_KERNEL, NOTIFY_ERRAND, e->id);
+}
+
+/* ---- threads ---- */
+static void thread_read(const struct thread *t, struct thread_state *s) {
+  u32 waits = 0;
+  for (const struct list *l = t->wait_entries.next; l != &t->wait_entries; l = l->next) waits++;
+  s->thread = (struct state_thread){
+      .slot = t->index, .generation = t->record->generation, .pid = t->process->pid, .tid = t->tid,
+      .word = t->record->word, .in_call = t->in_guest_call, .blocked = t->blocked, .saved_blocked = t->saved_blocked,
+      .pending = t->pending.set, .process_pending = t->process->pending.set, .stack_sp = t->sigaltstack_sp,
+      .stack_bytes = t->sigaltstack_bytes, .clear_child_tid = t->clear_child_tid, .robust_list = t->robust_list,
+      .call = t->syscall_nr, .call_pc = t->syscall_pc, .restart_deadline_ns = t->restart_deadline_ns,
+      .parked_since_ns = t->park_start_ns, .waits = waits, .stack_flags = t->sigaltstack_flags,
+      .restore_blocked = t->restore_blocked, .killed = t->killed};
+  memcpy(s->thread.arguments, t->syscall_args, sizeof s->thread.arguments);
+  memcpy(s->thread.name, t->name, sizeof s->thread.name);
+  guest_head_copy_in(&s->registers, t->regblock, sizeof s->registers);
+  if (!t->restart_code) return;
+  /* stopped on its way out of a call that is to be made again */
+  s->registers.pc = t->syscall_pc, s->registers.x[10] = t->syscall_args[0];
+  if (t->restart_code == ERESTART_RESTARTBLOCK) s->registers.x[17] = SYS_restart_syscall;
+}
+
+static i32 thread_write(struct thread *t, const struct thread_state *s) {
+  if (s->thread.slot != t->index || s->thread.generation != t->record->generation || s->thread.tid != t->tid)
+    return -ESTALE;
+  struct state_registers r = s->registers;
+  r.x[0] = 0;
+  guest_head_copy_out(t->regblock, &r, sizeof r);
+  t->restart_code = 0;
+  if (t->in_guest_call) {
+    t->registers_set = true;
+    thread_poll(t);
+  }
+  t->sigaltstack_sp = s->thread.stack_sp, t->sigaltstack_bytes = s->thread.stack_bytes;
+  t->sigaltstack_flags = s->thread.stack_flags;
+  t->clear_child_tid = s->thread.clear_child_tid, t->robust_list = s->thread.robust_list;
+  memcpy(t->name, s->thread.name, sizeof t->name);
+  t->name[sizeof t->name - 1] = 0;
+  if (t->tid == t->process->pid) memcpy(t->process->name, t->name, sizeof t->name);
+  signal_set_blocked(t, s->thread.blocked);
+  for (sigset_bits missing = s->thread.pending & ~t->pending.set; missing; missing &= missing - 1)
+    signal_thread(t, __builtin_ctzll(missing) + 1, NULL);
+  return 0;
+}
+
+static bool target_is_here(const struct errand *e) {
+  const struct thread *t = e->target;
+  if (!t->process || t->tid != e->tid) return true; /* gone: the answer is known here */
+  for (const struct thread *at = current; at; at = at->vfork_parent)
+    if (at == t) return true;
+  return false;
+}
+
+static i32 thread_errand(struct errand *e) {
+  struct thread *t = e->target;
+  if (!t->process || t->tid != e->tid) return -ESRCH;
+  struct thread_state s;
+  if (e->write) {
+    memcpy(&s, e->data, sizeof s);
+    return thread_write(t, &s);
+  }
+  thread_read(t, &s);
+  memcpy(e->data, &s, sizeof s);
+  return sizeof s;
+}
+
+/* ---- the queue's calls ---- */
+static bool run(struct mm_errand *base) {
+  struct errand *e = CONTAINER_OF(base, struct errand, base);
+  if (e->kind == STATE_THREAD) {
+    if (!target_is_here(e)) return false;
+    finish(e, thread_errand(e));
+    return true;
+  }
+  i32 r = e->write ? copy_out(e->address, e->data, e->bytes) : copy_in(e->data, e->address, e->bytes);
+  finish(e, r ? r : e->write ? 0 : (i32)e->bytes);
+  return true;
+}
+static void lost(struct mm_errand *base) { finish(CONTAINER_OF(base, struct errand, base), -ESRCH); }
+
+static i32 check(u32 kind, const struct process *p, u64 address, u32 bytes) {
+  if (!p || p->state == PROCESS_ZOMBIE || p->exiting) return -ESRCH;
+  if (p->host) return -EOPNOTSUPP;
+  if (kind == STATE_GUEST_MEMORY) return p->mm ? 0 : -EAGAIN;
+  if (kind != STATE_THREAD || bytes != sizeof(struct thread_state)) return -EINVAL;
+  const struct thread *t = address > INT32_MAX ? NULL : thread_find((i32)address);
+  if (!t || t->process != p) return -ESRCH;
+  return p->mm ? 0 : -EAGAIN;
+}
+
+i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes) {
+  ASSERT_LOCKED();
+  struct process *p = process_find(pid);
+  i32 r = check(kind, p, address, bytes);
+  struct errand *e = r ? NULL : kzalloc(sizeof *e);
+  if (!e) {
+    kfree(data);
+    return r ? r : -ENOMEM;
+  }
+  last_id = last_id % INT32_MAX + 1;
+  *e = (struct errand){.base = {.run = run, .lost = lost}, .id = last_id, .kind = kind, .write = write,
+                       .address = address, .data = data, .bytes = bytes};
+  if (kind == STATE_THREAD) e->target = thread_find((i32)address), e->tid = (i32)address;
+  list_add_tail(&errands, &e->link);
+  mm_errand_add(p->mm, &e->base);
+  for (u32 i = 0; i < MAX_THREADS; i++)
+    if (threads[i].process && threads[i].process->mm == p->mm) thread_poll(&threads[i]);
+  return (i32)e->id;
+}
+
+static struct errand *find(u32 id) {
+  LIST_FOR(e, &errands, struct errand, link) if (e->id == id) return e;
+  return NULL;
+}
+i32 errand_result(u32 id, const u8 **data) {
+  ASSERT_LOCKED();
+  struct errand *e = find(id);
+  if (!e || e->forgotten) return -ENOENT;
+  *data = e->data;
+  return e->done ? e->result : -EAGAIN;
+}
+void errand_end(u32 id) {
+  ASSERT_LOCKED();
+  struct errand *e = find(id);
+  if (!e) return;
+  if (e->done) errand_free(e);
+  else e->forgotten = true;
+}

@@ -1,0 +1,14 @@
+/* task/errand: requests of a host role that only a process's own worker can serve: its memory, its threads' registers. */
+#ifndef TIDEMARK_TASK_ERRAND_H
+#define TIDEMARK_TASK_ERRAND_H
+#include "task.h"
+
+/* Lock held. STATE_GUEST_MEMORY: `bytes` bytes at `address` of process pid, to be read into or written from `data`;
+ * STATE_THREAD: thread tid `address` of it. `data` (kmalloc) becomes the errand's. Number >= 1, or -errno with data
+ * freed: -ESRCH, -EAGAIN (no memory yet), -EOPNOTSUPP (an attached role), -EINVAL. NOTIFY_ERRAND tells when it is done. */
+i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes);
+/* Its data (borrowed until errand_end) and their length; -EAGAIN while under way, -ENOENT no such errand, or the
+ * errand's own -errno: -EFAULT, -ESRCH (the process or thread has ended), -ESTALE (a record of another thread). */
+i32 errand_result(u32 id, const u8 **data);
+void errand_end(u32 id); /* under way: its result is dropped when it comes */
+#endif
