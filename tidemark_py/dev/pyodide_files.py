@@ -21,6 +21,7 @@ MODULES = (
     "signal", "stat", "struct", "subprocess", "tarfile", "tempfile", "time", "traceback", "typing", "urllib.parse",
     "weakref", "zipfile",
 )  # fmt: skip
+FIRST_MEMORY_BYTES = 30 << 20
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
 
@@ -76,9 +77,9 @@ def snapshot() -> Path:
       const r = await fetch("/upload/snapshot?token=%s", { method: "POST", body: memory });
       return r.ok;
     })()"""
-    imports = "\n".join(f"import {m}" for m in MODULES)
+    imports = "import tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py\n"
+    imports += "\n".join(f"import {m}" for m in MODULES)
     imports += "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
-    imports += "\nimport tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py"
     with (
         step("Pyodide memory snapshot, in Chromium"),
         Server(public, upload=lambda _, body: got.append(body)) as server,
@@ -89,6 +90,11 @@ def snapshot() -> Path:
         page.evaluate(code % (json.dumps(imports), server.token), timeout=120)
     if not got:
         raise BuildError("Chromium made no memory snapshot")
+    if len(got[0]) > FIRST_MEMORY_BYTES + 4096:
+        raise BuildError(
+            f"Pyodide's memory snapshot has {len(got[0]) >> 20} MiB: none starts from more than its first memory, "
+            f"{FIRST_MEMORY_BYTES >> 20} MiB. Bake less in tidemark_py/host/baked.py, or the longest module first"
+        )
     SNAPSHOT.write_bytes(got[0])
     stamp.write_text(text)
     return SNAPSHOT

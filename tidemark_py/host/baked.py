@@ -14,8 +14,19 @@ from pathlib import Path
 __all__ = ["bake", "check"]
 
 PACKAGE = "tidemark_py"
-# what costs most, of what imports no js (objects of JavaScript cannot be in a snapshot)
-MODULES = ("runtime", "layers", "roles.kernel_worker", "roles.process_owner")
+# What costs most, of what imports no js (objects of JavaScript cannot be in a snapshot).
+# The longest first: what compiling it takes meanwhile is used again, and Pyodide cannot start from a snapshot that has
+# outgrown its first memory (30 MiB).
+MODULES = (
+    "abi.gen.linux",
+    "abi.gen.abi",
+    "abi.gen.guest",
+    "abi.gen.messages",
+    "runtime",
+    "layers",
+    "roles.kernel_worker",
+    "roles.process_owner",
+)
 KEPT = "_tidemark_baked"
 
 
