@@ -77,7 +77,7 @@ def snapshot() -> Path:
       const r = await fetch("/upload/snapshot?token=%s", { method: "POST", body: memory });
       return r.ok;
     })()"""
-    imports = "import tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py\n"
+    imports = "import tarfile\nimport tidemark_py.host.baked\ntidemark_py.host.baked.bake()\ndel tidemark_py\n"
     imports += "\n".join(f"import {m}" for m in MODULES)
     imports += "\ndel " + ", ".join(sorted({m.split(".")[0] for m in MODULES}))
     with (

@@ -125,6 +125,7 @@ static bool run(struct mm_errand *base) {
     return true;
   }
   i32 r = e->write ? copy_out(e->address, e->data, e->bytes) : copy_in(e->data, e->address, e->bytes);
+  if (r == -ENOTHERE) r = -EAGAIN; /* a page of a lazy layer: it is on its way now */
   finish(e, r ? r : e->write ? 0 : (i32)e->bytes);
   return true;
 }
