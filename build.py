@@ -205,9 +205,7 @@ def run(a: argparse.Namespace) -> int:
     env = dict(e.split("=", 1) for e in a.env)
     mounts = [runner.Mount.parse(m) for m in a.mount]
     layers = a.layer or ["deb:busybox-static"]
-    options = runner.Options(
-        layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy
-    )
+    options = runner.Options(layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy)
     programs()
     if not a.batch:
         return runner.checked(lambda: runner.run(options, a.command))

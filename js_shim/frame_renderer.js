@@ -14,6 +14,7 @@ import { parentPeer } from "./platform.js";
 
 const parent = parentPeer();
 const SAMPLES = 1024;
+const FRAME_MS = 16;
 
 /** @typedef {import("./frames.js").Frame} Frame */
 
@@ -210,11 +211,15 @@ function painter(canvas, pixelated) {
   }
 }
 
-/** The next animation frame, where the worker has them (a hidden page has none: then soon). */
+/** The next animation frame where this worker has them: a worker's worker, a hidden page and Node have none. */
 const animationFrame = () =>
   new Promise((done) => {
-    const timer = setTimeout(done, 100);
-    (globalThis.requestAnimationFrame ?? ((fn) => setTimeout(fn, 16)))(() => (clearTimeout(timer), done(0)));
+    const timer = setTimeout(done, FRAME_MS);
+    try {
+      requestAnimationFrame(() => (clearTimeout(timer), done(0)));
+    } catch {
+      // the timer does it
+    }
   });
 
 class Screen {

@@ -66,7 +66,7 @@ export class Session {
   }
 }
 
-/** Events: "event" and "trace" (detail: what the inspector asked for), "say" (detail.text), "saved" (detail.name, bytes), "lost" (detail.text). */
+/** Events: "frame" (detail: of a <tidemark-canvas>), "event" and "trace" (detail: what the inspector asked for), "say" (detail.text), "saved" (detail.name, bytes), "lost" (detail.text). */
 export class Machine extends EventTarget {
   /** @param {string} base @param {string} isolation */
   constructor(base, isolation) {
@@ -98,12 +98,12 @@ export class Machine extends EventTarget {
     this.post({ t: "boot", base: this.base });
   }
 
-  /** Opens a session. @param {Record<string, any>} options @param {Handlers} handlers */
-  open(options, handlers) {
+  /** Opens a session. @param {Record<string, any>} options @param {Handlers} handlers @param {Transferable[]} [transfer] */
+  open(options, handlers, transfer) {
     const session = new Session(this, ++this.last, handlers);
     this.sessions.set(session.number, session);
     if (!this.up) handlers.progress?.(this.progress.text, this.progress.fraction);
-    this.post({ t: "open", s: session.number, ...options });
+    this.post({ t: "open", s: session.number, ...options }, transfer);
     return session;
   }
 
@@ -127,9 +127,9 @@ export class Machine extends EventTarget {
     this.#lost("The machine was started anew.");
   }
 
-  /** @param {any} m */
-  post(m) {
-    this.worker?.postMessage(m);
+  /** @param {any} m @param {Transferable[]} [transfer] */
+  post(m, transfer) {
+    this.worker?.postMessage(m, transfer ?? []);
   }
 
   /** @param {string} text */

@@ -26,7 +26,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(kernel: Path, root: Path, options: list[str], name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(kernel), "--root", str(root), "--cwd", "/work", *options, "--", f"/work/{name}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", timeout=120,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=120,
         check=False,
     )
 

@@ -122,7 +122,8 @@ def test_roots_are_fresh_copies(page: Page) -> None:
 
 
 def test_a_root_can_be_dropped_as_soon_as_its_processes_are_killed(page: Page) -> None:
-    assert page.run("""
+    assert (
+        page.run("""
         rt = await shared_runtime()
         for _ in range(20):
             root = await rt.root_new(0)
@@ -132,7 +133,9 @@ def test_a_root_can_be_dropped_as_soon_as_its_processes_are_killed(page: Page) -
             await rt.kill_all()
             await rt.root_drop(root)
         "dropped"
-    """) == "dropped"
+    """)
+        == "dropped"
+    )
 
 
 def test_a_read_only_mount_refuses_guests_and_the_api(page: Page) -> None:

@@ -11,7 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from . import layer_build, pyodide_files
+from . import guests, layer_build, pyodide_files
 from .server import HEADERS
 from .toolchain import BUILD, ROOT, npm_modules, step
 
@@ -23,6 +23,7 @@ XTERM = {
     "addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
     "LICENSE": "@xterm/xterm/LICENSE",
 }
+PROGRAMS = ("triangle", "particles")  # of site/programs: the layer "frames"
 ELEMENT = ("element.js", "element/*.js")
 
 
@@ -48,12 +49,21 @@ def build(out: Path = BUILD / "site") -> Path:
     _compress(pyodide_files.snapshot(), runtime / "pyodide-snapshot.bin.gz")
     files = {"wheel": wheel.name, "snapshot": "pyodide-snapshot.bin.gz"}
     (runtime / "files.json").write_text(json.dumps(files) + "\n")
-    for name, spec in LAYERS.items():
+    for name, spec in {**LAYERS, "frames": f"dir:{_programs()}"}.items():
         _layer(spec, out / "layers" / name)
     lines = "".join(f"  {k}: {v}\n" for k, v in HEADERS.items() if k.startswith("Cross-Origin"))
     (out / "_headers").write_text(f"/*\n{lines}")
     (out / ".nojekyll").touch()
     return out
+
+
+def _programs() -> Path:
+    """Our own programs as a tree to make a layer of."""
+    root = BUILD / "guests" / "frames"
+    for name in PROGRAMS:
+        _copy(guests.program(name), root / "usr" / "bin" / name)
+        (root / "usr" / "bin" / name).chmod(0o755)
+    return root
 
 
 def _layer(spec: str, target: Path) -> None:

@@ -292,9 +292,7 @@ class KernelWorker:
             self.fetcher.add(self._add_layer(message.root, lazy.name, lazy.index, None, lazy.blob_bytes, lazy), lazy)
             return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(lazy.index).entries)
         manifest, index, blob = file_parts(_bytes(data, 0, LayerFile.BYTES), _size(data), url)
-        layer = Layer(
-            parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url
-        )
+        layer = Layer(parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url)
         layer.verify(trust_blob=await self._host.sha256(layer.blob) == layer.manifest.get("blob_sha256"))
         self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes)
         return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(layer.index).entries)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import TidemarkError
 from ..runtime import PIPE, STDOUT
-from . import inspect_calls, python_block
+from . import canvas_calls, inspect_calls, python_block
 from .terminal import COMMANDS, environment, zone_file
 
 __all__ = ["Elements", "serve"]
@@ -99,6 +99,8 @@ class Session:
         files = {p if p.startswith("/") else f"{cwd}/{p}": body for p, body in dict(o.get("files") or {}).items()}
         if files:
             await fs.write_files(files, root=tree.root)
+        if "canvas" in o:
+            await canvas_calls.show(elements, self.number, o["offscreen"], dict(o["canvas"]))
         if self.closing:
             return
         streams: dict[str, Any] = {"tty": self.size}
@@ -179,6 +181,7 @@ class Elements:
         self.trees: dict[str, Tree] = {}
         self.sessions: dict[int, Session] = {}
         self.tasks: set[asyncio.Future[Any]] = set()
+        self.canvases: dict[int, Any] = {}  # renderers by session
         self.calls: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             "read_file": self.read_file,
             "write_files": self.write_files,
@@ -186,6 +189,7 @@ class Elements:
             "save": self.save_now,
             "forget": self.forget,
             **inspect_calls.calls(self),
+            **canvas_calls.calls(self),
         }
 
     def post(self, **message: Any) -> None:

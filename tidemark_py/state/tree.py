@@ -150,6 +150,4 @@ def _attributes(calls: KernelCalls, path: str, info: tarfile.TarInfo) -> None:
         calls.chmod(path, info.mode & 0o7777)
     seconds = int(info.mtime)
     calls.kernel.write(DATA, struct.pack("<qqqq", seconds, 0, seconds, 0))
-    calls.call(
-        Syscall.utimensat, linux.AT_FDCWD, calls._path(path), DATA, linux.AT_SYMLINK_NOFOLLOW, path=path
-    )
+    calls.call(Syscall.utimensat, linux.AT_FDCWD, calls._path(path), DATA, linux.AT_SYMLINK_NOFOLLOW, path=path)
