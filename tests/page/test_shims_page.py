@@ -368,3 +368,21 @@ except (BrokenPipeError, ConnectionResetError) as e:
 """,
     )
     assert out == ["gone", 0]
+
+
+def test_users_and_groups_are_the_guests(page: Page) -> None:
+    out = run(page, """
+import grp, pwd
+rt = await installed()
+said = [pwd.getpwuid(0).pw_name, pwd.getpwnam("nobody").pw_uid, grp.getgrgid(0).gr_name]
+await rt.fs.write_file("/etc/group", (await rt.fs.read_file("/etc/group")) + b"crew:x:4321:root,user\\n")
+said.append(list(grp.getgrnam("crew")[2:]))
+said.append(subprocess.check_output(["id", "-g"], group="crew", text=True))
+for wrong in (lambda: grp.getgrnam("none"), lambda: pwd.getpwuid(-5)):
+    try:
+        wrong()
+    except KeyError as e:
+        said.append("KeyError")
+said
+""")
+    assert out == ["root", 65534, "root", [4321, ["root", "user"]], "4321\n", "KeyError", "KeyError"]

@@ -37,6 +37,8 @@ NPM_PINS = {
 NODE_VERSION = "24.21.0"
 # Pure-Python wheels served beside Pyodide: installing our wheel in the browser, and pytest-pyodide's run_in_pyodide.
 PYODIDE_WHEELS = ("micropip==0.11.1",)
+# Packages of other people that start programs: tests install them in the page, unmodified, from our own server.
+PACKAGE_WHEELS = ("graphviz==0.21", "plumbum==2.0.2", "GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3")
 # program -> Debian packages that bring it
 BROWSER = {"chromium": ("chromium",), "chromedriver": ("chromium-driver",)}
 MACHINE = {"node": ("nodejs",), "npm": ("npm",)}
@@ -89,22 +91,28 @@ def _npm_tools() -> None:
 
 
 def _wheels() -> None:
-    stamp, text = WHEELS / ".stamp", _stamp_text(PYODIDE_WHEELS)
+    _download(WHEELS, PYODIDE_WHEELS, "wheels for Pyodide into .cache/wheels")
+
+
+def _download(folder: Path, wheels: tuple[str, ...], what: str) -> None:
+    """These wheels and no others in a folder."""
+    stamp, text = folder / ".stamp", _stamp_text(wheels)
     if _fresh(stamp, text):
         return
-    with step("wheels for Pyodide into .cache/wheels"):
-        WHEELS.mkdir(parents=True, exist_ok=True)
-        options = [
-            "--quiet",
-            "--disable-pip-version-check",
-            "--python-version",
-            "3.14",
-            "--only-binary",
-            ":all:",
-            "--no-deps",
-        ]
-        run([python(), "-m", "pip", "download", *options, "-d", WHEELS, *PYODIDE_WHEELS], "pip download")
+    with step(what):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        options = ["--quiet", "--disable-pip-version-check", "--python-version", "3.14", "--only-binary", ":all:"]
+        run([python(), "-m", "pip", "download", *options, "--no-deps", "-d", folder, *wheels], "pip download")
     stamp.write_text(text, encoding="utf-8")
+
+
+def package_wheels() -> list[Path]:
+    """The wheels of PACKAGE_WHEELS, fetched at first use. Raises BuildError."""
+    folder = CACHE / "packages"
+    with exclusive("packages"):
+        _download(folder, PACKAGE_WHEELS, "wheels of packages that start programs into .cache/packages")
+    return sorted(folder.glob("*.whl"))
 
 
 def _apt(packages: list[str], why: str) -> None:

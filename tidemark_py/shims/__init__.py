@@ -1,7 +1,8 @@
 """CPython's own process modules over the runtime: install() makes them work in this Pyodide.
 
 What it changes, once: subprocess.Popen's methods, names of os and io (shims/os.py lists them), the event loop's
-subprocess_exec and subprocess_shell, PATH in os.environ, sys.executable. A second install() takes another runtime.
+subprocess_exec and subprocess_shell, the modules grp and pwd, PATH in os.environ, sys.executable. A second
+install() takes another runtime.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ async def _install(runtime: Any, layers: list[Any], options: dict[str, Any]) -> 
     global _patched
     from .. import layers as layers_module
     from ..runtime import DEFAULT_ENV, Runtime
-    from . import asyncio_subprocess, machine, subprocess
+    from . import asyncio_subprocess, machine, subprocess, users
     from . import os as os_shim
 
     current = machine._machine
@@ -55,10 +56,12 @@ async def _install(runtime: Any, layers: list[Any], options: dict[str, Any]) -> 
         if made:
             runtime.close()
         raise
+    await users.read(runtime)
     if not _patched:
         os_shim.patch()
         subprocess.patch()
         asyncio_subprocess.patch()
+        users.patch()
         _patched = True
     if os_module.environ.get("PATH", "/") in ("", "/"):
         os_module.environ["PATH"] = DEFAULT_ENV["PATH"]
