@@ -15,6 +15,7 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   site      the static site into build/site
   bench     figures beside native and qemu-riscv64, in one run
   suites    CPython's own tests of processes inside Pyodide in Chromium: a table of passed, failed, skipped
+  workloads Debian's programs, each with a short script, in Chromium and Node: a table with time, memory, every miss
 """
 
 from __future__ import annotations
@@ -291,6 +292,29 @@ def suites(a: argparse.Namespace) -> int:
     o = cpython.Options(a.suite or list(cpython.SUITES), a.only, a.seconds, a.jit, a.report, a.verbose)
     programs()
     return checked(lambda: cpython.suites(o))
+
+
+def workloads_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--only", action="append", default=[], metavar="NAME", help="of tests/workload/programs")
+    p.add_argument("--host", action="append", choices=("chromium", "node", "native"), help="default: chromium and node")
+    p.add_argument("--quick", action="store_true", help="only those of `build.py test`")
+    p.add_argument("--jit", choices=("off", "on"), default="off", help="translate hot guest code")
+    p.add_argument("--report", type=Path, metavar="FILE.json", help="also write the results there")
+    p.add_argument("--expect", nargs="+", metavar="NAME", help="instead, make what these must print, by qemu-riscv64")
+
+
+@task(workloads_arguments)
+def workloads(a: argparse.Namespace) -> int:
+    """Run Debian's programs in Chromium and Node and compare with what qemu-riscv64 printed."""
+    from tidemark_py.dev import workloads as debian
+    from tidemark_py.dev.run import checked
+
+    if a.expect:
+        return checked(lambda: debian.expect(debian.programs(a.expect)))
+    hosts = a.host or ["chromium", "node"]
+    if hosts != ["native"]:
+        programs()
+    return checked(lambda: debian.workloads(debian.Options(a.only, hosts, a.quick, a.jit, a.report)))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -134,6 +134,13 @@ class Session:
                 self._layer_urls[i] = f"/layer/{i}/index.tdx"
         self._server = Server(public, private, self._serve, lambda name, body: self._uploads.put((name, body)))
 
+    @property
+    def pid(self) -> int:
+        """The browser's or Node's process, 0 when none runs."""
+        if self._browser:
+            return self._browser.pid
+        return self._node.pid if self._node else 0
+
     # ---- life ----
 
     def start(self) -> None:

@@ -1,0 +1,71 @@
+"""Debian's programs print in Chromium and Node what they print under qemu-riscv64: tests/workload/programs.
+
+The quick ones run in one session per host; the others, one layer each, under `build.py test --all`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workload.conftest import HOSTS
+from tidemark_py.dev import workloads
+from tidemark_py.dev.toolchain import BUILD, ROOT, BuildError
+
+ALL = workloads.programs()
+NAMES = [p.name if p.quick else pytest.param(p.name, marks=pytest.mark.slow) for p in ALL]
+COMMAND = [sys.executable, str(ROOT / "build.py"), "workloads"]
+
+
+@cache
+def results(host: str, name: str) -> dict[str, dict[str, Any]]:
+    """Of all quick programs (name is ""), or of one."""
+    report = BUILD / "workloads" / f"{host}.{name or 'quick'}.json"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    chosen = ["--only", name] if name else ["--quick"]
+    subprocess.run([*COMMAND, "--host", host, "--report", str(report), *chosen], capture_output=True, timeout=3000)
+    return {row["name"]: row for row in json.loads(report.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("host", HOSTS)
+def test_program_prints_what_it_prints_under_qemu(host: str, name: str) -> None:
+    """A miss that its script names is expected, and must not have gone."""
+    quick = next(p for p in ALL if p.name == name).quick
+    row = results(host, "" if quick else name)[name]
+    if row["known"]:
+        assert not row["passed"], f"works now: remove the miss from {name}.sh ({row['known']})"
+        pytest.xfail(row["known"])
+    assert row["passed"], row["reason"]
+
+
+def test_head_lines_are_read_and_wrong_ones_refused(tmp_path: Path) -> None:
+    script = tmp_path / "x.sh"
+    script.write_text("# packages: a b\n# seconds: 7\n# env: K=V=W\n# miss node chromium: why\necho\n")
+    p = workloads.parse(script)
+    assert (p.packages, p.seconds, p.env, p.quick) == (["a", "b"], 7, {"K": "V=W"}, False)
+    assert p.misses == {"node": "why", "chromium": "why"}
+    script.write_text("# miss firefox: why\n")
+    with pytest.raises(BuildError, match="names hosts"):
+        workloads.parse(script)
+
+
+def test_every_program_has_an_expected_output_and_says_how_it_was_made() -> None:
+    for p in ALL:
+        assert p.expected, p.name
+        assert p.expected_file.read_text(encoding="utf-8").startswith(
+            f"made by: python3 build.py workloads --expect {p.name} (qemu-riscv64 "
+        )
+
+
+def test_a_miss_has_a_reason() -> None:
+    expected = "one\ntwo\n"
+    assert workloads.why(expected, expected, 0, "noise") == ""
+    assert workloads.why(expected, "one\n", 139, "boom\n") == "exit code 139 (SIGSEGV); 1 lines differ: -two; boom"
+    assert workloads.why(expected, expected, 137, "", 5, ["unknown call"]) == "not done in 5 s; unknown call"
