@@ -185,6 +185,12 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--timeout", type=float, metavar="S")
     p.add_argument("--tty", action=argparse.BooleanOptionalAction, help="a terminal (default: when ours is one)")
     p.add_argument("--jit", choices=("off", "on", "forced"), default="off", help="translate hot guest code")
+    p.add_argument("--strace", nargs="?", const="-", metavar="FILE", help="system calls of all, to stderr or =FILE")
+    p.add_argument("--trace", type=Path, metavar="EVENTS.json", help="calls, waits, processes, workers, for Perfetto")
+    crash = "registers, code and mapped files of what SIGSEGV or the like ended (default: on a terminal)"
+    p.add_argument("--crash-report", action=argparse.BooleanOptionalAction, help=crash)
+    calls = "tell at the end of system calls that are not there or were refused in part (all: even without refusal)"
+    p.add_argument("--calls", choices=("missing", "all", "none"), default="missing", help=calls)
     p.add_argument("--lazy", choices=("auto", "always", "never"), default="auto",
                    help="fetch file bodies when they are touched (auto: of big layers)")  # fmt: skip
     p.add_argument("--batch", type=argparse.FileType("r", encoding="utf-8"), metavar="FILE.jsonl", help="- is stdin")
@@ -198,6 +204,7 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run one guest command, or a batch of them."""
     from tidemark_py.dev import run as runner
+    from tidemark_py.dev.diagnose import Wanted
 
     if bool(a.batch) == bool(a.command):
         raise BuildError("give a command after --, or --batch FILE")
@@ -206,7 +213,10 @@ def run(a: argparse.Namespace) -> int:
     env = dict(e.split("=", 1) for e in a.env)
     mounts = [runner.Mount.parse(m) for m in a.mount]
     layers = a.layer or ["deb:busybox-static"]
-    options = runner.Options(layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy)
+    options = runner.Options(
+        layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy,
+        Wanted(a.strace, a.trace, a.crash_report, a.calls),
+    )  # fmt: skip
     programs()
     if not a.batch:
         return runner.checked(lambda: runner.run(options, a.command))

@@ -28,10 +28,13 @@ from .channel.streams import StreamReader, StreamWriter
 from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, TidemarkError, WorkerCrashed
 from .frames.board import RuntimeFrames
 from .host.contract import RawPort
+from .layers.lazy import FetchProgress
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
 from .state.machine import MachineState
+from .state.trace import CallUseState, TraceEvent, parse_call_uses
+from .tracing import Tracing
 
 __all__ = [
     "DEVNULL",
@@ -56,6 +59,7 @@ JIT_MODES = {"off": 0, "on": 1, "forced": 2}
 STOP_SECONDS = 1.0
 COPY_SECONDS = 0.5
 LOG_LINES = 200
+CRASHES_KEPT = 20
 log = logging.getLogger("tidemark_py")
 
 DEFAULT_ENV = {
@@ -103,18 +107,6 @@ class FileStat:
     st_ctime: float
 
 
-@dataclass(frozen=True, slots=True)
-class FetchProgress:
-    """How far a lazy layer has come: what RuntimeFS.on_fetch is called with, and RuntimeFS.fetches holds by layer."""
-
-    layer: str
-    here: int  # bytes of file bodies that are here
-    total: int  # bytes of file bodies
-    fetched: int  # bytes that came over the network
-    requests: int
-    problem: str  # why the last request failed, or ""
-
-
 class Process:
     """A child of init, in asyncio.subprocess.Process' shape. Made by Runtime.spawn."""
 
@@ -123,6 +115,7 @@ class Process:
         self._exit: Later[ChildExitState] = Later()
         self.args = args
         self.pid = reply.pid
+        self.crash: str | None = None  # ended by SIGSEGV, SIGABRT or the like: registers, code, mapped files
         self._terminal = reply.stdout if tty else -1
         self.stdout = StreamReader(port, reply.stdout) if reply.stdout >= 0 else None
         self.stderr = StreamReader(port, reply.stderr) if reply.stderr >= 0 else None
@@ -399,6 +392,8 @@ class Runtime:
         self._over: Exception | None = None
         self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
         self._call_later = _loop_call_later
+        self.tracing = Tracing(lambda: self._kernel)
+        self.crashes: deque[tuple[int, str]] = deque(maxlen=CRASHES_KEPT)
         self._cancel_stop: Callable[[], None] | None = None
         self._processes_may_run = False
         self._frame_host: Callable[[], Any] = _no_frames
@@ -540,6 +535,7 @@ class Runtime:
             process._exit.fail(error)
         for queue in self._listeners:
             queue.put_nowait(None)
+        self.tracing.end(error)
 
     def _lost(self, role: str, text: str) -> None:
         what = {"kernel_worker": "kernel worker", "process_owner": "process owner"}.get(role, "runtime's worker")
@@ -581,6 +577,16 @@ class Runtime:
     def layer_progress(self, message: m.LayerProgress) -> None:
         """A lazy layer has more of its bodies."""
         self.fs._fetched(message)
+
+    def trace_recorded(self, message: m.TraceRecorded) -> None:
+        """Somebody traces."""
+        self.tracing.recorded(message.records)
+
+    def process_crashed(self, message: m.ProcessCrashed) -> None:
+        """Comes before process_exited."""
+        self.crashes.append((message.pid, message.report))
+        if (process := self._processes.get(message.pid)) is not None:
+            process.crash = message.report
 
     def process_exited(self, message: m.ProcessExited) -> None:
         """A child of init ended; orphans are nobody's here."""
@@ -656,6 +662,7 @@ class Runtime:
             reply = await port.request(message)
             process = Process(port, arguments, reply, bool(tty))
             early = self._ended_early.pop(reply.pid, None)
+            process.crash = dict(self.crashes).get(reply.pid)
         finally:
             self._spawning -= 1
             if not self._spawning:
@@ -736,6 +743,18 @@ class Runtime:
     async def snapshot(self) -> KernelRuntimeState:
         """Processes, threads and counters now."""
         return KernelRuntimeState.from_json((await self._kernel.request(m.StateSnapshot())).state)
+
+    def strace(self, pid: int = 0) -> AsyncIterator[str]:
+        """`async for line in rt.strace(p.pid)`: the system calls of a process and its children (0: all) from now on."""
+        return self.tracing.lines(pid)
+
+    def trace(self, pid: int = 0) -> AsyncIterator[TraceEvent]:
+        """The same as records; state.trace.chrome_trace makes a trace file of a list of them."""
+        return self.tracing.events(pid)
+
+    async def unsupported_calls(self) -> list[CallUseState]:
+        """Calls that are not there, or only in part, and who made them, since it was last asked."""
+        return parse_call_uses((await self._kernel.request(m.CallsUsed())).records)
 
     @property
     def events(self) -> AsyncIterator[RuntimeEvent]:

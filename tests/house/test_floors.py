@@ -27,6 +27,7 @@ PYTHON_FLOOR = {
     "frames": 3,
     "process": 4,
     "roles": 5,
+    "tracing": 5,
     "runtime": 6,
     "sdk": 7,
     "shims": 7,

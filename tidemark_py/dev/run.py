@@ -30,6 +30,7 @@ from typing import IO, Any
 from ..errors import LayerError
 from ..layers.format import Layer
 from . import layer_build
+from .diagnose import Wanted, Watcher
 from .session import DEFAULT_ENV, Command, Ended, Session, SessionError
 from .toolchain import BuildError
 
@@ -81,6 +82,7 @@ class Options:
     terminal: bool | None = None  # None: when stdin and stdout are one
     jit: str = "off"
     lazy: str = "auto"
+    diagnose: Wanted = field(default_factory=Wanted)
 
 
 def say(text: str) -> None:
@@ -119,10 +121,11 @@ def run(o: Options, argv: list[str]) -> int:
     env = {**DEFAULT_ENV, **({"TERM": os.environ.get("TERM", "xterm-256color")} if wants_terminal else {}), **o.env}
     with session(o) as s:
         command = Command(argv, env, o.cwd, timeout_s=o.timeout_s, terminal=_size() if wants_terminal else None)
-        with _Streams(s, wants_terminal) as streams:
-            ended = s.run(command, streams.output, streams.read)
-        for line in ended.diagnostics:
-            say(line)
+        command.trace = o.diagnose.records
+        with Watcher(o.diagnose) as watcher:
+            with _Streams(s, wants_terminal) as streams:
+                ended = s.run(command, watcher.output(streams.output), streams.read)
+            watcher.report(ended, say)
         if ended.error:
             say(ended.error)
         if ended.timed_out:
@@ -331,6 +334,8 @@ def _captured(s: Session, command: Command) -> dict[str, Any]:
         result["error"] = ended.error
     if ended.diagnostics:
         result["diagnostics"] = ended.diagnostics
+    if ended.crashes:
+        result["crashes"] = ended.crashes
     if dropped:
         result["dropped_bytes"] = dropped
     return result

@@ -3,8 +3,9 @@
 Owns: the server, the browser or Node process, the WebSocket to the agent in it (page/agent.py), and what happens when
 any of them goes away. The agent drives tidemark_py's public API only; nothing here knows the kernel.
 
-Wire: JSON text both ways, {"t": kind, ...}; data as binary messages: one byte stream (0 in, 1 out, 2 err), u32 command
-number (little endian), bytes. Each side lets WINDOW_BYTES be on the way before it waits, so memory stays bounded.
+Wire: JSON text both ways, {"t": kind, ...}; data as binary messages: one byte stream (0 in, 1 out, 2 err, 3 trace),
+u32 command number (little endian), bytes. Each side lets WINDOW_BYTES be on the way before it waits, so memory stays
+bounded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..state.trace import CallUseState
 from . import layer_build, pyodide_files
 from .browser import Browser, BrowserError, Page
 from .server import Server
@@ -31,6 +33,7 @@ from .websocket import WebSocket
 PAGE_DIR = Path(__file__).resolve().parent / "page"
 HEAD = struct.Struct("<BI")
 WINDOW_BYTES = 1 << 20
+TRACE_STREAM = 3  # of output(): trace records, raw
 READY_TIMEOUT_S = 120.0
 LAZY_BYTES = 48 << 20
 HANG_GRACE_S = 10.0  # what the host grants the agent beyond a command's own time limit before it starts anew
@@ -59,6 +62,7 @@ class Command:
     timeout_s: float | None = None
     keep_fs: bool = True
     terminal: tuple[int, int] | None = None  # rows, columns
+    trace: bool = False  # trace records go to output() as TRACE_STREAM
 
 
 @dataclass
@@ -71,6 +75,8 @@ class Ended:
     instructions: int | None = None
     timed_out: bool = False
     error: str = ""  # why it did not start, or what was lost
+    crashes: list[str] = field(default_factory=list)  # reports of processes that a signal ended with a core dump
+    calls: list[CallUseState] = field(default_factory=list)  # made by programs, and not there or only in part
     diagnostics: list[str] = field(default_factory=list)  # what the kernel said meanwhile: unknown calls, refused files
 
 
@@ -415,6 +421,7 @@ def _start_message(running: _Running) -> dict[str, Any]:
         "timeout_s": c.timeout_s,
         "keep_fs": c.keep_fs,
         "terminal": c.terminal,
+        "trace": c.trace,
     }
 
 
@@ -423,5 +430,5 @@ def _ended(m: dict[str, Any]) -> Ended:
     code = 128 + number if number else m["exit_code"]
     return Ended(
         code, number, m.get("wall_ms", 0.0), m.get("instructions"), bool(m.get("timed_out")), m.get("error") or "",
-        m.get("diagnostics") or [],
+        m.get("crashes") or [], [CallUseState(**row) for row in m.get("calls") or []], m.get("diagnostics") or [],
     )  # fmt: skip

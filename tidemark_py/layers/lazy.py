@@ -18,7 +18,7 @@ from ..abi.gen.abi import LAYER_FILE_MAGIC, LAYER_FILE_VERSION, LAYER_MAGIC, Lay
 from ..errors import LayerError
 from .format import Layer, file_parts, parse_manifest
 
-__all__ = ["CHUNK_SHIFT", "LazyLayer", "index_file"]
+__all__ = ["CHUNK_SHIFT", "FetchProgress", "LazyLayer", "index_file"]
 
 CHUNK_SHIFT = 17  # 128 KiB: what one small program touches is mostly less
 DIGEST_CHARACTERS = 64
@@ -59,6 +59,18 @@ class LazyLayer:
         if magic != LAYER_MAGIC or len(hashes) != chunks or any(len(h) != DIGEST_CHARACTERS for h in hashes):
             raise LayerError(f"{name}: the manifest's chunks are not those of the index")
         return cls(manifest, index, _address(url, address), offset, blob_bytes, shift, hashes, name)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """How far a lazy layer has come: what RuntimeFS.on_fetch is called with, and RuntimeFS.fetches holds by layer."""
+
+    layer: str
+    here: int  # bytes of file bodies that are here
+    total: int  # bytes of file bodies
+    fetched: int  # bytes that came over the network
+    requests: int
+    problem: str  # why the last request failed, or ""
 
 
 def _address(index_url: str, blob_url: str) -> str:

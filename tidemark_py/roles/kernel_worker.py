@@ -20,7 +20,7 @@ from ..host.contract import Host, Kernel, RawPort
 from ..layers.lazy import LazyLayer
 from ..process.spawn import spawn
 from ..process.streams import StreamTable
-from ..state.calls import KernelCalls
+from ..state.calls import DATA, DATA_BYTES, KernelCalls
 from ..state.events import EventReader
 from ..state.kernel_runtime import read_counters, read_kernel_runtime
 from ..state.records import StateRecords
@@ -84,6 +84,10 @@ class KernelWorker:
                 self.fetcher.wanted()
             elif kind == Notify.ERRAND:
                 self.records.done(int(arg))
+            elif kind == Notify.TRACE:
+                self._send_trace()
+            elif kind == Notify.CRASH:
+                self._send_crashes()
         except (TidemarkError, OSError) as e:
             self._end("panic" if isinstance(e, KernelPanic) else "internal", str(e))
 
@@ -469,6 +473,33 @@ class KernelWorker:
         """All or nothing."""
         under_way = self.records.write(message.kind, message.pid, message.object, message.record)
         return m.StateWriteReply() if under_way is None else under_way.map(lambda _: m.StateWriteReply())
+
+    def trace_set(self, message: m.TraceSet) -> m.TraceSetReply:
+        """Everything recorded before the answer is sent before it."""
+        result = int(self._kernel.call("tk_trace", message.pid, message.what))
+        self._send_trace()
+        if result < 0:
+            raise linux_error(-result)
+        return m.TraceSetReply()
+
+    def _send_trace(self) -> None:
+        while records := self._taken("tk_trace_take"):
+            self.page.send(m.TraceRecorded(records))
+
+    def _send_crashes(self) -> None:
+        while report := self._taken("tk_crash_take"):
+            pid = int.from_bytes(report[:4], "little")
+            self.page.send(m.ProcessCrashed(pid, report[4:].decode("utf-8", "replace")))
+
+    def calls_used(self, message: m.CallsUsed) -> m.CallsUsedReply:
+        """They are forgotten."""
+        return m.CallsUsedReply(self._taken("tk_call_use_take"))
+
+    def _taken(self, export: str) -> bytes:
+        size = int(self._kernel.call(export, DATA, DATA_BYTES))
+        if size < 0:
+            raise linux_error(-size)
+        return self._kernel.read(DATA, size)
 
     def kernel_crash(self, message: m.KernelCrash) -> m.KernelCrashReply:
         """Test hook."""

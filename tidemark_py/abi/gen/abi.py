@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "44e1eac8c09c56488aa2f414375b375f90b238a38810b3cc19dc0dbfdcf1a779"
-ABI_HASH32: Final = 0x44e1eac8
+ABI_HASH: Final = "8357b9cd7fce7d3cf7e9883b5cda3228981491ba352fb9531e504c4a2f4a51b7"
+ABI_HASH32: Final = 0x8357b9cd
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -359,6 +359,8 @@ class Notify(IntEnum):
     WATCH = 3  # kernel worker: watch arg is ready
     CHILD = 4  # kernel worker: a child of init changed state; arg = pid
     EVENT = 5  # owner: new events in the ring (sent when somebody listens)
+    TRACE = 8  # kernel worker: trace records wait (tk_trace_take)
+    CRASH = 9  # kernel worker: a crash report waits (tk_crash_take); arg = pid
     FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
     LISTEN = 6  # kernel worker: a guest listens on port arg
     ERRAND = 8  # kernel worker: errand arg is done (tk_errand_take)
@@ -379,6 +381,21 @@ class Event(IntEnum):
     RESUME_REFUSED = 10  # a = generation named, b = generation now
     UNKNOWN_SYSCALL = 11  # a = number
     CRASH = 12  # a worker died; a = thread slot
+
+
+class Trace(IntEnum):
+    """trace_record.kind"""
+
+    CALL = 1  # a system call has ended, or does not return
+    EVENT = 2  # nr = EVENT_*, args = a, b, ppid
+    LOST = 3  # result = events that found no room
+
+
+class TraceOn(IntEnum):
+    """what tk_trace records"""
+
+    CALLS = 1  # system calls
+    EVENTS = 2  # lifecycle events and signals
 
 
 class Spawn(IntEnum):
@@ -812,7 +829,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(14, "removexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no access control lists", "removexattr(2)", False, "none", True),
     SyscallRow(15, "lremovexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no access control lists", "lremovexattr(2)", False, "none", True),
     SyscallRow(16, "fremovexattr", (("fd", "fd"), ("name", "cstr"),), "partial", "no access control lists", "fremovexattr(2)", False, "none", True),
-    SyscallRow(17, "getcwd", (("buf", "ptr"), ("size", "size"),), "full", "", "getcwd(2)", False, "none", True),
+    SyscallRow(17, "getcwd", (("buf", "outbuf"), ("size", "size"),), "full", "", "getcwd(2)", False, "none", True),
     SyscallRow(18, "lookup_dcookie", (("cookie", "ulong"), ("buf", "ptr"), ("len", "size"),), "none", "", "lookup_dcookie(2)", False, "none", True),
     SyscallRow(19, "eventfd2", (("initial", "uint"), ("flags", "flags"),), "full", "", "eventfd(2)", False, "none", True),
     SyscallRow(20, "epoll_create1", (("flags", "flags"),), "full", "", "epoll_create1(2)", False, "none", True),
@@ -853,16 +870,16 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(56, "openat", (("dirfd", "fd"), ("path", "cstr"), ("flags", "openflags"), ("mode", "mode"),), "full", "", "openat(2)", True, "sys", True),
     SyscallRow(57, "close", (("fd", "fd"),), "full", "", "close(2)", True, "none", True),
     SyscallRow(58, "vhangup", (), "full", "", "vhangup(2)", False, "none", True),
-    SyscallRow(59, "pipe2", (("fds", "ptr"), ("flags", "openflags"),), "full", "", "pipe(2)", False, "none", True),
+    SyscallRow(59, "pipe2", (("fds", "fdpair"), ("flags", "openflags"),), "full", "", "pipe(2)", False, "none", True),
     SyscallRow(60, "quotactl", (("cmd", "uint"), ("special", "cstr"), ("id", "uid"), ("addr", "ptr"),), "none", "", "quotactl(2)", False, "none", True),
     SyscallRow(61, "getdents64", (("fd", "fd"), ("dirp", "ptr"), ("count", "uint"),), "full", "", "getdents(2)", False, "none", True),
     SyscallRow(62, "lseek", (("fd", "fd"), ("offset", "off"), ("whence", "whence"),), "full", "", "lseek(2)", False, "none", True),
-    SyscallRow(63, "read", (("fd", "fd"), ("buf", "ptr"), ("count", "size"),), "full", "", "read(2)", True, "sys", True),
-    SyscallRow(64, "write", (("fd", "fd"), ("buf", "ptr"), ("count", "size"),), "full", "", "write(2)", True, "sys", True),
+    SyscallRow(63, "read", (("fd", "fd"), ("buf", "outbuf"), ("count", "size"),), "full", "", "read(2)", True, "sys", True),
+    SyscallRow(64, "write", (("fd", "fd"), ("buf", "inbuf"), ("count", "size"),), "full", "", "write(2)", True, "sys", True),
     SyscallRow(65, "readv", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"),), "full", "", "readv(2)", True, "sys", True),
     SyscallRow(66, "writev", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"),), "full", "", "writev(2)", True, "sys", True),
-    SyscallRow(67, "pread64", (("fd", "fd"), ("buf", "ptr"), ("count", "size"), ("offset", "off"),), "full", "", "pread(2)", True, "sys", True),
-    SyscallRow(68, "pwrite64", (("fd", "fd"), ("buf", "ptr"), ("count", "size"), ("offset", "off"),), "full", "", "pwrite(2)", True, "sys", True),
+    SyscallRow(67, "pread64", (("fd", "fd"), ("buf", "outbuf"), ("count", "size"), ("offset", "off"),), "full", "", "pread(2)", True, "sys", True),
+    SyscallRow(68, "pwrite64", (("fd", "fd"), ("buf", "inbuf"), ("count", "size"), ("offset", "off"),), "full", "", "pwrite(2)", True, "sys", True),
     SyscallRow(69, "preadv", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"), ("offset", "off"),), "full", "", "preadv(2)", True, "sys", True),
     SyscallRow(70, "pwritev", (("fd", "fd"), ("iov", "iovec"), ("iovcnt", "ulong"), ("offset", "off"),), "full", "", "pwritev(2)", True, "sys", True),
     SyscallRow(71, "sendfile", (("out_fd", "fd"), ("in_fd", "fd"), ("offset", "ptr"), ("count", "size"),), "full", "", "sendfile(2)", True, "sys", True),
@@ -872,7 +889,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(75, "vmsplice", (("fd", "fd"), ("iov", "iovec"), ("nr_segs", "ulong"), ("flags", "flags"),), "full", "", "vmsplice(2)", True, "none", True),
     SyscallRow(76, "splice", (("fd_in", "fd"), ("off_in", "ptr"), ("fd_out", "fd"), ("off_out", "ptr"), ("len", "size"), ("flags", "flags"),), "full", "", "splice(2)", True, "none", True),
     SyscallRow(77, "tee", (("fd_in", "fd"), ("fd_out", "fd"), ("len", "size"), ("flags", "flags"),), "full", "", "tee(2)", True, "none", True),
-    SyscallRow(78, "readlinkat", (("dirfd", "fd"), ("path", "cstr"), ("buf", "ptr"), ("bufsiz", "int"),), "full", "", "readlinkat(2)", False, "none", True),
+    SyscallRow(78, "readlinkat", (("dirfd", "fd"), ("path", "cstr"), ("buf", "outbuf"), ("bufsiz", "int"),), "full", "", "readlinkat(2)", False, "none", True),
     SyscallRow(79, "newfstatat", (("dirfd", "fd"), ("path", "cstr"), ("buf", "stat"), ("flags", "flags"),), "full", "", "stat(2)", False, "none", True),
     SyscallRow(80, "fstat", (("fd", "fd"), ("buf", "stat"),), "full", "", "fstat(2)", False, "none", True),
     SyscallRow(81, "sync", (), "full", "", "sync(2)", False, "none", True),
@@ -993,15 +1010,15 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "full", "", "shmat(2)", False, "none", True),
     SyscallRow(197, "shmdt", (("addr", "ptr"),), "full", "", "shmdt(2)", False, "none", True),
     SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT", "socket(2)", False, "none", True),
-    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "ptr"),), "full", "", "socketpair(2)", False, "none", True),
+    SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "fdpair"),), "full", "", "socketpair(2)", False, "none", True),
     SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "bind(2)", False, "none", True),
     SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "full", "", "listen(2)", False, "none", True),
     SyscallRow(202, "accept", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "accept(2)", True, "sys", True),
     SyscallRow(203, "connect", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "connect(2)", True, "sys", True),
     SyscallRow(204, "getsockname", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "getsockname(2)", False, "none", True),
     SyscallRow(205, "getpeername", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "getpeername(2)", False, "none", True),
-    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "sendto(2)", True, "sys", True),
-    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "ptr"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "recvfrom(2)", True, "sys", True),
+    SyscallRow(206, "sendto", (("fd", "fd"), ("buf", "inbuf"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "sendto(2)", True, "sys", True),
+    SyscallRow(207, "recvfrom", (("fd", "fd"), ("buf", "outbuf"), ("len", "size"), ("flags", "flags"), ("addr", "sockaddr"), ("addrlen", "ptr"),), "full", "", "recvfrom(2)", True, "sys", True),
     SyscallRow(208, "setsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "uint"),), "partial", "options that tune a real network are accepted", "setsockopt(2)", False, "none", True),
     SyscallRow(209, "getsockopt", (("fd", "fd"), ("level", "int"), ("optname", "int"), ("optval", "ptr"), ("optlen", "ptr"),), "partial", "the common options", "getsockopt(2)", False, "none", True),
     SyscallRow(210, "shutdown", (("fd", "fd"), ("how", "int"),), "full", "", "shutdown(2)", False, "none", True),
@@ -1014,13 +1031,13 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(217, "add_key", (("type", "cstr"), ("description", "cstr"), ("payload", "ptr"), ("plen", "size"), ("keyring", "int"),), "none", "", "add_key(2)", False, "none", True),
     SyscallRow(218, "request_key", (("type", "cstr"), ("description", "cstr"), ("callout_info", "cstr"), ("dest_keyring", "int"),), "none", "", "request_key(2)", False, "none", True),
     SyscallRow(219, "keyctl", (("operation", "int"), ("arg2", "ulong"), ("arg3", "ulong"), ("arg4", "ulong"), ("arg5", "ulong"),), "none", "", "keyctl(2)", False, "none", True),
-    SyscallRow(220, "clone", (("flags", "ulong"), ("stack", "ulong"), ("parent_tid", "ptr"), ("tls", "ulong"), ("child_tid", "ptr"),), "partial", "namespaces are EPERM or EINVAL", "clone(2)", True, "none", True),
+    SyscallRow(220, "clone", (("flags", "cloneflags"), ("stack", "ulong"), ("parent_tid", "ptr"), ("tls", "ulong"), ("child_tid", "ptr"),), "partial", "namespaces are EPERM or EINVAL", "clone(2)", True, "none", True),
     SyscallRow(221, "execve", (("path", "cstr"), ("argv", "strv"), ("envp", "strv"),), "full", "", "execve(2)", False, "none", True),
-    SyscallRow(222, "mmap", (("addr", "ulong"), ("length", "size"), ("prot", "int"), ("flags", "int"), ("fd", "fd"), ("offset", "off"),), "partial", "no huge pages; addresses below 4 GiB", "mmap(2)", False, "none", True),
+    SyscallRow(222, "mmap", (("addr", "ulong"), ("length", "size"), ("prot", "prot"), ("flags", "mapflags"), ("fd", "fd"), ("offset", "off"),), "partial", "no huge pages; addresses below 4 GiB", "mmap(2)", False, "none", True),
     SyscallRow(223, "fadvise64", (("fd", "fd"), ("offset", "off"), ("len", "off"), ("advice", "int"),), "partial", "argument checks only", "posix_fadvise(2)", False, "none", True),
     SyscallRow(224, "swapon", (("path", "cstr"), ("flags", "flags"),), "none", "", "swapon(2)", False, "none", True),
     SyscallRow(225, "swapoff", (("path", "cstr"),), "none", "", "swapoff(2)", False, "none", True),
-    SyscallRow(226, "mprotect", (("addr", "ulong"), ("len", "size"), ("prot", "int"),), "full", "", "mprotect(2)", False, "none", True),
+    SyscallRow(226, "mprotect", (("addr", "ulong"), ("len", "size"), ("prot", "prot"),), "full", "", "mprotect(2)", False, "none", True),
     SyscallRow(227, "msync", (("addr", "ulong"), ("length", "size"), ("flags", "int"),), "partial", "shared file pages are coherent: argument checks only", "msync(2)", False, "none", True),
     SyscallRow(228, "mlock", (("addr", "ulong"), ("len", "size"),), "partial", "nothing is paged out: argument checks only", "mlock(2)", False, "none", True),
     SyscallRow(229, "munlock", (("addr", "ulong"), ("len", "size"),), "partial", "nothing is paged out: argument checks only", "munlock(2)", False, "none", True),
@@ -1058,7 +1075,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(275, "sched_getattr", (("pid", "pid"), ("attr", "ptr"), ("size", "uint"), ("flags", "flags"),), "none", "", "sched_getattr(2)", False, "none", True),
     SyscallRow(276, "renameat2", (("olddirfd", "fd"), ("oldpath", "cstr"), ("newdirfd", "fd"), ("newpath", "cstr"), ("flags", "flags"),), "full", "", "renameat2(2)", False, "none", True),
     SyscallRow(277, "seccomp", (("operation", "uint"), ("flags", "flags"), ("args", "ptr"),), "none", "", "seccomp(2)", False, "none", True),
-    SyscallRow(278, "getrandom", (("buf", "ptr"), ("buflen", "size"), ("flags", "flags"),), "full", "", "getrandom(2)", False, "none", True),
+    SyscallRow(278, "getrandom", (("buf", "outbuf"), ("buflen", "size"), ("flags", "flags"),), "full", "", "getrandom(2)", False, "none", True),
     SyscallRow(279, "memfd_create", (("name", "cstr"), ("flags", "flags"),), "partial", "no seals, no huge pages", "memfd_create(2)", False, "none", True),
     SyscallRow(280, "bpf", (("cmd", "int"), ("attr", "ptr"), ("size", "uint"),), "none", "", "bpf(2)", False, "none", True),
     SyscallRow(281, "execveat", (("dirfd", "fd"), ("path", "cstr"), ("argv", "strv"), ("envp", "strv"), ("flags", "flags"),), "full", "", "execveat(2)", False, "none", True),
@@ -2316,4 +2333,120 @@ class StateChildExit:
             v[2],
             v[3],
             v[4],
+        )
+
+
+@dataclass(slots=True)
+class TraceRecord:
+    """One system call or event of a traced process. After it, for a call: captured arguments, each u16 number, u16 bytes, the bytes, padding to 4."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIiiQQQqII6Q16BQ")
+    BYTES: ClassVar[int] = 128
+    OFFSET: ClassVar[dict[str, int]] = {
+        "bytes": 0,
+        "kind": 4,
+        "pid": 8,
+        "tid": 12,
+        "start_ns": 16,
+        "end_ns": 24,
+        "parked_ns": 32,
+        "result": 40,
+        "nr": 48,
+        "instance": 52,
+        "args": 56,
+        "name": 104,
+        "reserved": 120,
+    }
+    bytes: int = 0
+    kind: int = 0
+    pid: int = 0
+    tid: int = 0
+    start_ns: int = 0
+    end_ns: int = 0
+    parked_ns: int = 0
+    result: int = 0
+    nr: int = 0
+    instance: int = 0
+    args: tuple[int, ...] = (0,) * 6
+    name: tuple[int, ...] = (0,) * 16
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.bytes,
+            self.kind,
+            self.pid,
+            self.tid,
+            self.start_ns,
+            self.end_ns,
+            self.parked_ns,
+            self.result,
+            self.nr,
+            self.instance,
+            *self.args,
+            *self.name,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> TraceRecord:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            tuple(v[10:16]),
+            tuple(v[16:32]),
+            v[32],
+        )
+
+
+@dataclass(slots=True)
+class CallUse:
+    """How often programs of one name made a call that this kernel has in part or not at all."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<16BIIII")
+    BYTES: ClassVar[int] = 32
+    OFFSET: ClassVar[dict[str, int]] = {
+        "program": 0,
+        "nr": 16,
+        "reserved": 20,
+        "count": 24,
+        "refused": 28,
+    }
+    program: tuple[int, ...] = (0,) * 16
+    nr: int = 0
+    reserved: int = 0
+    count: int = 0
+    refused: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            *self.program,
+            self.nr,
+            self.reserved,
+            self.count,
+            self.refused,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> CallUse:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            tuple(v[0:16]),
+            v[16],
+            v[17],
+            v[18],
+            v[19],
         )

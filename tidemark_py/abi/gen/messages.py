@@ -792,6 +792,62 @@ class EventRecorded(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class TraceSetReply(Message):
+    """Answer to trace.set."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSet(Request[TraceSetReply]):
+    """Record system calls and events of a process and what it forks (pid 0: of all) from now on; what 0 ends it."""
+
+    NAME: ClassVar[str] = "trace.set"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("what", "int"),)
+    REPLY: ClassVar[type[Message]] = TraceSetReply
+    pid: int
+    what: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRecorded(Message):
+    """New trace records, raw."""
+
+    NAME: ClassVar[str] = "trace.recorded"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("records", "bytes"),)
+    records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallsUsedReply(Message):
+    """Answer to calls.used."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("records", "bytes"),)
+    records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallsUsed(Request[CallsUsedReply]):
+    """Which programs made calls that this kernel lacks or has in part, since it was last asked."""
+
+    NAME: ClassVar[str] = "calls.used"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    REPLY: ClassVar[type[Message]] = CallsUsedReply
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCrashed(Message):
+    """A process ended by a signal that dumps core; comes before process.exited of the same pid."""
+
+    NAME: ClassVar[str] = "process.crashed"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("report", "str"),)
+    pid: int
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
 class PoolStatsReply(Message):
     """Answer to pool.stats."""
 
@@ -1038,6 +1094,10 @@ MESSAGES: dict[str, type[Message]] = {
     "state.write": StateWrite,
     "event.listen": EventListen,
     "event.recorded": EventRecorded,
+    "trace.set": TraceSet,
+    "trace.recorded": TraceRecorded,
+    "calls.used": CallsUsed,
+    "process.crashed": ProcessCrashed,
     "pool.stats": PoolStats,
     "pool.crash": PoolCrash,
     "kernel.crash": KernelCrash,
@@ -1095,6 +1155,8 @@ class KernelWorkerHandler(Protocol):
     def state_read(self, message: StateRead, /) -> StateReadReply | Awaitable[StateReadReply]: ...
     def state_write(self, message: StateWrite, /) -> StateWriteReply | Awaitable[StateWriteReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
+    def trace_set(self, message: TraceSet, /) -> TraceSetReply | Awaitable[TraceSetReply]: ...
+    def calls_used(self, message: CallsUsed, /) -> CallsUsedReply | Awaitable[CallsUsedReply]: ...
     def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...
     def runtime_stop(self, message: RuntimeStop, /) -> None: ...
 
@@ -1105,6 +1167,8 @@ class PageHandler(Protocol):
     def layer_progress(self, message: LayerProgress, /) -> None: ...
     def process_exited(self, message: ProcessExited, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...
+    def trace_recorded(self, message: TraceRecorded, /) -> None: ...
+    def process_crashed(self, message: ProcessCrashed, /) -> None: ...
     def runtime_stopped(self, message: RuntimeStopped, /) -> None: ...
     def runtime_ready(self, message: RuntimeReady, /) -> None: ...
     def runtime_failed(self, message: RuntimeFailed, /) -> None: ...

@@ -24,6 +24,7 @@ import tidemark_py as tm
 
 HEAD = struct.Struct("<BI")
 CHUNK_BYTES = 1 << 16
+TRACE_STREAM = 3  # beside 1 and 2
 DRAIN_S = 2.0  # for output of a command whose processes are all gone
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as shells say it
 
@@ -77,7 +78,8 @@ class Command:
 
     def acknowledged(self, stream: int, n: int) -> None:
         """The tool has written n bytes."""
-        self.window[stream] += n
+        if stream in self.window:
+            self.window[stream] += n
         self.opened.set()
 
     # ---- life ----
@@ -96,13 +98,34 @@ class Command:
             report |= {"exit_code": 255, "error": f"lost: {text}"}
         report["wall_ms"] = round((time.perf_counter() - began) * 1000, 3)
         report["diagnostics"] = list(said)[before:]
+        report |= await self.found()
         self.agent.command = None
         send(report)
+
+    async def found(self) -> dict[str, Any]:
+        """Crash reports and calls that are not there; all trace records have been sent when this returns."""
+        runtime = self.agent.runtime
+        if runtime.closed:
+            return {}
+        crashes = [text for _, text in runtime.crashes]
+        runtime.crashes.clear()
+        if self.m.get("trace"):
+            await runtime.tracing.switch(0, calls=False, events=False)
+            runtime.tracing.raw = None
+        uses = [dataclasses.asdict(u) for u in await runtime.unsupported_calls()]
+        return {"crashes": crashes, "calls": uses}
+
+    def traced(self, records: bytes) -> None:
+        """Trace records to the tool."""
+        host.send(to_js(HEAD.pack(TRACE_STREAM, self.number) + records))
 
     async def life(self, root: int) -> dict[str, Any]:
         """The process itself."""
         m = self.m
         terminal = m.get("terminal")
+        if m.get("trace"):
+            self.agent.runtime.tracing.raw = self.traced
+            await self.agent.runtime.tracing.switch(0, calls=True, events=True)
         streams = {"tty": tuple(terminal)} if terminal else dict.fromkeys(("stdin", "stdout", "stderr"), tm.PIPE)
         try:
             self.process = await self.agent.runtime.spawn(

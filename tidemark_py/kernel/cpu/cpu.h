@@ -57,6 +57,7 @@ struct cpu_translator {
   void (*free)(struct mm *mm);                            /* lock held */
 };
 extern const struct cpu_translator *cpu_translator;
+const char *cpu_register_name(u32 x); /* psABI: "a0" */
 /* Text of one instruction for diagnostics: "addi a0,a0,1". Returns its length in bytes (2 or 4). */
 u32 cpu_disassemble(u64 pc, u32 bits, char *out, u32 out_bytes);
 #endif

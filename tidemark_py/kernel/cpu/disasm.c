@@ -22,6 +22,8 @@ static const char *csr_name(u32 csr) {
   return "instret";
 }
 
+const char *cpu_register_name(u32 x) { return x_names[x & 31]; }
+
 u32 cpu_disassemble(u64 pc, u32 bits, char *out, u32 out_bytes) {
   struct insn d = insn_decode(bits);
   const char *op = insn_names[d.op], *rd = x_names[d.rd], *rs1 = x_names[d.rs1], *rs2 = x_names[d.rs2];

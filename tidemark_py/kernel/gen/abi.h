@@ -2231,6 +2231,8 @@
 #define NOTIFY_WATCH 3 /* kernel worker: watch arg is ready */
 #define NOTIFY_CHILD 4 /* kernel worker: a child of init changed state; arg = pid */
 #define NOTIFY_EVENT 5 /* owner: new events in the ring (sent when somebody listens) */
+#define NOTIFY_TRACE 8 /* kernel worker: trace records wait (tk_trace_take) */
+#define NOTIFY_CRASH 9 /* kernel worker: a crash report waits (tk_crash_take); arg = pid */
 #define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
 #define NOTIFY_ERRAND 8 /* kernel worker: errand arg is done (tk_errand_take) */
@@ -2248,6 +2250,15 @@
 #define EVENT_RESUME_REFUSED 10 /* a = generation named, b = generation now */
 #define EVENT_UNKNOWN_SYSCALL 11 /* a = number */
 #define EVENT_CRASH 12 /* a worker died; a = thread slot */
+
+/* TRACE_*: trace_record.kind */
+#define TRACE_CALL 1 /* a system call has ended, or does not return */
+#define TRACE_EVENT 2 /* nr = EVENT_*, args = a, b, ppid */
+#define TRACE_LOST 3 /* result = events that found no room */
+
+/* TRACE_ON_*: what tk_trace records */
+#define TRACE_ON_CALLS 1 /* system calls */
+#define TRACE_ON_EVENTS 2 /* lifecycle events and signals */
 
 /* SPAWN_*: spawn_request.flags */
 #define SPAWN_SETSID 1 /* new session */
@@ -2803,6 +2814,52 @@ _Static_assert(offsetof(struct state_child_exit, status) == 4, "state_child_exit
 _Static_assert(offsetof(struct state_child_exit, instructions) == 8, "state_child_exit.instructions");
 _Static_assert(offsetof(struct state_child_exit, user_ns) == 16, "state_child_exit.user_ns");
 _Static_assert(offsetof(struct state_child_exit, reserved) == 24, "state_child_exit.reserved");
+
+/* One system call or event of a traced process. After it, for a call: captured arguments, each u16 number, u16 bytes, the bytes, padding to 4. owner: kernel/task/trace.c */
+struct trace_record {
+  u32 bytes; /* with what follows; a multiple of 8 */
+  u32 kind; /* TRACE_* */
+  i32 pid; /* process */
+  i32 tid; /* thread */
+  u64 start_ns; /* CLOCK_MONOTONIC */
+  u64 end_ns; /* likewise */
+  u64 parked_ns; /* of it, how long the thread waited */
+  i64 result; /* as the kernel has it: -errno, or below -511 an inner code */
+  u32 nr; /* number of the call, or EVENT_* */
+  u32 instance; /* kernel instance, that is worker */
+  u64 args[6]; /* registers a0 to a5 */
+  u8 name[16]; /* the process's comm */
+  u64 reserved; /* zero */
+};
+_Static_assert(sizeof(struct trace_record) == 128, "trace_record");
+_Static_assert(offsetof(struct trace_record, bytes) == 0, "trace_record.bytes");
+_Static_assert(offsetof(struct trace_record, kind) == 4, "trace_record.kind");
+_Static_assert(offsetof(struct trace_record, pid) == 8, "trace_record.pid");
+_Static_assert(offsetof(struct trace_record, tid) == 12, "trace_record.tid");
+_Static_assert(offsetof(struct trace_record, start_ns) == 16, "trace_record.start_ns");
+_Static_assert(offsetof(struct trace_record, end_ns) == 24, "trace_record.end_ns");
+_Static_assert(offsetof(struct trace_record, parked_ns) == 32, "trace_record.parked_ns");
+_Static_assert(offsetof(struct trace_record, result) == 40, "trace_record.result");
+_Static_assert(offsetof(struct trace_record, nr) == 48, "trace_record.nr");
+_Static_assert(offsetof(struct trace_record, instance) == 52, "trace_record.instance");
+_Static_assert(offsetof(struct trace_record, args) == 56, "trace_record.args");
+_Static_assert(offsetof(struct trace_record, name) == 104, "trace_record.name");
+_Static_assert(offsetof(struct trace_record, reserved) == 120, "trace_record.reserved");
+
+/* How often programs of one name made a call that this kernel has in part or not at all. owner: kernel/task/trace.c */
+struct call_use {
+  u8 program[16]; /* comm */
+  u32 nr; /* number */
+  u32 reserved; /* zero */
+  u32 count; /* calls */
+  u32 refused; /* of them, answered with an error that stands for what is missing */
+};
+_Static_assert(sizeof(struct call_use) == 32, "call_use");
+_Static_assert(offsetof(struct call_use, program) == 0, "call_use.program");
+_Static_assert(offsetof(struct call_use, nr) == 16, "call_use.nr");
+_Static_assert(offsetof(struct call_use, reserved) == 20, "call_use.reserved");
+_Static_assert(offsetof(struct call_use, count) == 24, "call_use.count");
+_Static_assert(offsetof(struct call_use, refused) == 28, "call_use.refused");
 
 /* time(7) */
 struct guest_timespec {

@@ -9,7 +9,7 @@
 #include "../gen/abi_hash.h"
 #include "../sys/sys.h"
 #include "../task/exec.h"
-#include "../task/task.h"
+#include "../task/trace.h"
 #include "../tty/screen.h"
 
 #define EXPORT(name) WASM_EXPORT(#name) name
@@ -188,6 +188,35 @@ double EXPORT(tk_fetch_file)(i32 fd) {
   double missing = f && f->inode && S_ISREG(f->inode->mode) ? (double)file_missing(f->inode, true) : f ? 0 : -EBADF;
   kernel_unlock();
   return missing;
+}
+/* Diagnostics (task/trace.h): results are bytes in the staging memory of the caller. */
+i32 EXPORT(tk_trace)(i32 pid, u32 what) {
+  kernel_lock();
+  i32 r = trace_set(pid, what);
+  kernel_unlock();
+  return r;
+}
+i32 EXPORT(tk_trace_take)(u32 to, u32 bytes) {
+  kernel_lock();
+  i64 r = trace_take(to, bytes);
+  kernel_unlock();
+  return (i32)r;
+}
+i32 EXPORT(tk_call_use_take)(u32 to, u32 bytes) {
+  kernel_lock();
+  i64 r = call_use_take(to, bytes);
+  kernel_unlock();
+  return (i32)r;
+}
+/* The oldest crash report's text, from byte 4 on; its pid before it. 0: there is none. */
+i32 EXPORT(tk_crash_take)(u32 to, u32 bytes) {
+  i32 pid = 0;
+  if (bytes < 8) return -EINVAL;
+  kernel_lock();
+  i64 r = crash_take(&pid, to + 4, bytes - 4);
+  if (r > 0) r = copy_out(to, &pid, 4) ? -EFAULT : r + 4;
+  kernel_unlock();
+  return (i32)r;
 }
 /* Test hooks: leak checks and allocation failures. */
 double EXPORT(tk_heap_used)(void) { return (double)kheap_used_bytes(); }

@@ -3,9 +3,12 @@
  *
  * Only here is a0 written. Results of -ERESTART* never reach the guest: they are kept in the thread until the signal
  * that caused them is delivered (task/signal.c). Called by the run loop without the lock, and by attached roles. */
+#include "../task/trace.h"
 #include "sys.h"
 
+#ifndef __wasm__
 bool sys_trace;
+#endif
 
 /* One line per program and number; a ring is enough to keep a loop from flooding the log. */
 static void unknown_call(u64 nr) {
@@ -43,17 +46,25 @@ static NOINLINE i64 call_again(const struct syscall_row *row, const u64 args[6],
   return r;
 }
 
+/* What a call answers to the part of it that is missing. */
+static bool is_refusal(i64 r) {
+  return r == -ENOSYS || r == -EOPNOTSUPP || r == -EINVAL || r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT || r == -ENOPROTOOPT;
+}
+
 static i64 call_locked(const struct syscall_row *row, u64 nr, const u64 args[6]) {
   kernel_lock();
   struct thread *t = current;
+  u64 start_ns = UNLIKELY(trace_any) ? time_monotonic_ns() : 0, parked_ns = t->parked_ns;
   i64 r = row->call ? row->call(args) : -ENOSYS;
   if (UNLIKELY(fetch_wanted())) r = call_again(row, args, r);
   if (!row->call && !quietly_missing(nr)) unknown_call(nr);
   if (UNLIKELY(t->exec) && current == t && r == 0) r = exec_start();
-  if (UNLIKELY(sys_trace)) {
+  if (UNLIKELY(row->level != SYSCALL_FULL) && current == t && t->process) call_use_note((u32)nr, is_refusal(r));
+  if (UNLIKELY(sys_trace || start_ns)) {
     struct thread *now = current;
     current = t;
-    if (t->process) trace_call(nr, args, r);
+    if (t->process && sys_trace) trace_text(nr, args, r);
+    if (t->process && start_ns) trace_call(nr, args, r, start_ns, t->parked_ns - parked_ns, now == t);
     current = now;
   }
   kernel_unlock();
@@ -73,7 +84,7 @@ u32 sys_dispatch(void) {
   t->record->syscall = (u32)nr;
   t->in_guest_call = true;
   const struct syscall_row *row = row_of(nr);
-  i64 r = LIKELY(row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace) ? row->call(t->syscall_args)
+  i64 r = LIKELY(row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace && !trace_any) ? row->call(t->syscall_args)
                                                                           : call_locked(row, nr, t->syscall_args);
   if (UNLIKELY(current != t)) return STATUS_CONTINUE; /* t may run elsewhere by now */
   t->in_guest_call = false;
@@ -102,7 +113,7 @@ i64 sys_call_host(u64 nr, const u64 args[6]) {
   if (UNLIKELY(fetch_wanted())) r = call_again(row, args, r);
   if (own_root) host_fs_swap(t);
   t->in_syscall = false;
-  if (UNLIKELY(sys_trace)) trace_call(nr, args, r);
+  if (UNLIKELY(sys_trace)) trace_text(nr, args, r);
   kernel_unlock();
   return r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK ? -EINTR : r;
 }

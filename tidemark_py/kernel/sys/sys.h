@@ -4,8 +4,13 @@
 #include "../gen/syscalls.h"
 #include "../task/exec.h"
 
-extern bool sys_trace; /* print every call as strace(1) does */
-void trace_call(u64 nr, const u64 args[6], i64 result); /* lock held */
+#ifdef __wasm__
+#define sys_trace false
+#else
+extern bool sys_trace; /* print every call on the log */
+#endif
+void trace_text(u64 nr, const u64 args[6], i64 result); /* lock held, as the next */
+void trace_call(u64 nr, const u64 args[6], i64 result, u64 start_ns, u64 parked_ns, bool may_wait);
 
 /* what several families need; lock held */
 void rusage_of(struct guest_rusage *out, u64 user_ns, u32 faults);

@@ -1,66 +1,92 @@
-/* trace: one line per system call, in strace(1)'s form, from the formats of the syscall table. A debugging aid: switched
- * on for the whole kernel by sys_trace. Lock held, own memory. */
+/* sys/trace: what a system call was, for strace(1)-like tools: a record with its arguments, times and result, and what
+ * its pointers pointed at, by the argument types of the syscall table. Formatting is the reader's (state/trace.py).
+ * Lock held, own memory; called when the call has ended, also by one that does not return. */
+#include "../task/trace.h"
 #include "sys.h"
 
-struct line {
-  char text[480];
-  u32 used;
+#define STRING_BYTES 256u
+#define BUFFER_BYTES 64u
+#define VECTOR_STRINGS 24u
+
+struct record {
+  struct trace_record head;
+  u8 payload[TRACE_RECORD_MAX_BYTES - sizeof(struct trace_record)];
 };
-static PRINTF_LIKE(2, 3) void add(struct line *l, const char *fmt, ...) {
-  va_list ap;
-  va_start(ap, fmt);
-  int n = kvsnprintf(l->text + l->used, sizeof l->text - l->used, fmt, ap);
-  va_end(ap);
-  l->used = MIN(l->used + (u32)MAX(n, 0), (u32)sizeof l->text - 1);
+
+static u32 room_left(const struct record *r) { return TRACE_RECORD_MAX_BYTES - r->head.bytes; }
+
+/* {u16 argument, u16 bytes, the bytes, padding to 4}; what cannot be read is left out. */
+static void capture(struct record *r, u32 argument, const void *data, u32 bytes) {
+  struct {
+    u16 argument, bytes;
+  } tag = {(u16)argument, (u16)bytes};
+  u32 whole = (u32)ALIGN_UP(sizeof tag + bytes, 4);
+  if (whole + 8 > room_left(r)) return;
+  u8 *at = (u8 *)r + r->head.bytes;
+  memset(at, 0, whole);
+  memcpy(at, &tag, sizeof tag);
+  memcpy(at + sizeof tag, data, bytes);
+  r->head.bytes += whole;
 }
 
-static void add_string(struct line *l, uaddr_t at) {
-  char s[65];
-  i64 n = strncpy_in(s, at, sizeof s);
-  if (n == -ENAMETOOLONG) n = 64, s[64] = 0;
-  if (n < 0) {
-    add(l, "0x%llx", (unsigned long long)at);
-    return;
+static void capture_bytes(struct record *r, u32 argument, uaddr_t from, u64 bytes) {
+  u8 data[STRING_BYTES];
+  u32 n = (u32)MIN(bytes, (u64)sizeof data);
+  if (from && n && !copy_in(data, from, n)) capture(r, argument, data, n);
+}
+
+static void capture_string(struct record *r, u32 argument, uaddr_t from) {
+  char text[STRING_BYTES];
+  i64 n = strncpy_in(text, from, sizeof text);
+  if (n == -ENAMETOOLONG) n = sizeof text; /* without its end: the reader sees that */
+  else if (n >= 0) n++;
+  if (n > 0) capture(r, argument, text, (u32)n);
+}
+
+static void capture_vector(struct record *r, u32 argument, uaddr_t from) {
+  for (u32 i = 0; from && i < VECTOR_STRINGS; i++, from += 8) {
+    uaddr_t string;
+    if (COPY_IN(string, from) || !string) return;
+    capture_string(r, argument, string);
   }
-  for (i64 i = 0; i < n; i++)
-    if (s[i] < ' ' || s[i] > '~') s[i] = '.';
-  add(l, "\"%s\"%s", s, n == 64 ? "..." : "");
 }
 
-void trace_call(u64 nr, const u64 args[6], i64 result) {
-  struct line l = {.used = 0};
+static void capture_argument(struct record *r, u32 i, u32 type, const u64 args[6], i64 result) {
+  uaddr_t at = args[i];
+  u64 next = i < 5 ? args[i + 1] : 0;
+  switch (type) {
+  case SYSCALL_ARG_CSTR: capture_string(r, i, at); break;
+  case SYSCALL_ARG_STRV: capture_vector(r, i, at); break;
+  case SYSCALL_ARG_INBUF: capture_bytes(r, i, at, MIN(next, (u64)BUFFER_BYTES)); break;
+  case SYSCALL_ARG_OUTBUF:
+    if (result > 0) capture_bytes(r, i, at, MIN((u64)result, (u64)BUFFER_BYTES));
+    break;
+  case SYSCALL_ARG_TIMESPEC: capture_bytes(r, i, at, 16); break;
+  case SYSCALL_ARG_SIGSET: capture_bytes(r, i, at, 8); break;
+  case SYSCALL_ARG_SOCKADDR: capture_bytes(r, i, at, MIN(MAX(next, 16ull), 110ull)); break;
+  case SYSCALL_ARG_STAT:
+    if (!result) capture_bytes(r, i, at, sizeof(struct guest_stat));
+    break;
+  case SYSCALL_ARG_FDPAIR:
+    if (!result) capture_bytes(r, i, at, 8);
+    break;
+  default: break;
+  }
+}
+
+void trace_call(u64 nr, const u64 args[6], i64 result, u64 start_ns, u64 parked_ns, bool may_wait) {
+  struct thread *t = current;
+  if (!t || !t->process || !(trace_wanted(t->process) & TRACE_ON_CALLS)) return;
+  struct record r;
+  r.head = (struct trace_record){.bytes = sizeof r.head, .kind = TRACE_CALL, .pid = t->process->pid, .tid = t->tid,
+                                 .start_ns = start_ns, .end_ns = time_monotonic_ns(), .parked_ns = parked_ns,
+                                 .result = result, .nr = (u32)nr, .instance = instance_id};
+  memcpy(r.head.args, args, sizeof r.head.args);
+  memcpy(r.head.name, t->process->name, sizeof r.head.name);
   const struct syscall_row *row = nr < SYSCALL_TABLE_ROWS ? &syscall_table[nr] : NULL;
-  if (!row || !row->name) add(&l, "syscall_%llu(", (unsigned long long)nr);
-  else add(&l, "%s(", row->name);
-  for (u32 i = 0; row && i < row->argc; i++) {
-    if (i) add(&l, ", ");
-    switch (row->args[i]) {
-    case SYSCALL_ARG_CSTR: add_string(&l, args[i]); break;
-    case SYSCALL_ARG_FD:
-      if ((i32)args[i] == AT_FDCWD) {
-        add(&l, "AT_FDCWD");
-        break;
-      }
-      __attribute__((fallthrough));
-    case SYSCALL_ARG_INT:
-    case SYSCALL_ARG_PID:
-    case SYSCALL_ARG_SIGNO:
-    case SYSCALL_ARG_WHENCE: add(&l, "%d", (i32)args[i]); break;
-    case SYSCALL_ARG_UINT:
-    case SYSCALL_ARG_UID: add(&l, "%u", (u32)args[i]); break;
-    case SYSCALL_ARG_SIZE: add(&l, "%llu", (unsigned long long)args[i]); break;
-    case SYSCALL_ARG_LONG:
-    case SYSCALL_ARG_OFF: add(&l, "%lld", (long long)args[i]); break;
-    case SYSCALL_ARG_MODE: add(&l, "0%o", (u32)args[i]); break;
-    default: add(&l, "0x%llx", (unsigned long long)args[i]); break;
-    }
-  }
-  i32 pid = current->process->pid;
-  const char *name = result < 0 && result > -4096 ? errno_name((i32)-result) : NULL;
-  if (result == -ENORESULT) add(&l, ")");
-  else if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) add(&l, ") = ? (interrupted)");
-  else if (name) add(&l, ") = -1 %s", name);
-  else if (result > 4095 || result < 0) add(&l, ") = 0x%llx", (unsigned long long)result);
-  else add(&l, ") = %lld", (long long)result);
-  klog("[%d/%d] %s", pid, current->tid, l.text);
+  bool readable = mm_current && t->process->mm == mm_current;
+  for (u32 i = 0; row && readable && i < row->argc; i++) capture_argument(&r, i, row->args[i], args, result);
+  fetch_forget(); /* a string that is not here is not worth a fetch */
+  r.head.bytes = (u32)ALIGN_UP(r.head.bytes, 8);
+  if (trace_room(may_wait)) trace_put(&r.head);
 }

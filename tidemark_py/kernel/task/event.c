@@ -1,6 +1,6 @@
 /* event: the ring of lifecycle records that the API, the inspector and the tests read. Lock held by writers; readers
  * take no lock: seq, body, seq again. */
-#include "task.h"
+#include "trace.h"
 
 struct event_record event_ring[EVENT_RING_RECORDS];
 
@@ -15,4 +15,5 @@ void event_post(u32 kind, i32 pid, i32 tid, i64 a, i64 b) {
   e->ppid = p && p->parent ? p->parent->pid : 0;
   __atomic_store_n(&e->seq, seq, __ATOMIC_SEQ_CST);
   __atomic_store_n(&counters.event_seq, seq, __ATOMIC_SEQ_CST);
+  if (UNLIKELY(trace_any)) trace_event(e);
 }

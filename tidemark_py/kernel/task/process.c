@@ -64,6 +64,7 @@ struct process *process_new(struct process *parent) {
   memcpy(p->name, parent->name, sizeof p->name);
   p->cred = parent->cred;
   p->root = parent->root;
+  p->traced = parent->traced;
   p->personality = parent->personality, p->dumpable = parent->dumpable, p->no_new_privs = parent->no_new_privs;
   p->nice = parent->nice, p->timer_slack_ns = parent->timer_slack_ns;
   if (parent->tty) tty_get(parent->tty), p->tty = parent->tty;

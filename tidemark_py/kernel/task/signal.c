@@ -2,7 +2,7 @@
  *
  * A signal is pending for a process or for one thread; the run loop delivers it on the way back to the guest
  * (signal_deliver), in the thread's own memory. SIGKILL takes effect when sent. A host process ignores all. Lock held. */
-#include "task.h"
+#include "trace.h"
 
 #define STOP_SIGNALS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
@@ -255,6 +255,10 @@ static void restart_without_handler(struct thread *t) {
 
 static void deliver_to_handler(struct thread *t, i32 signo, const struct signal_info *info, struct signal_action *action) {
   struct signal_action a = *action;
+  if (UNLIKELY(trace_any)) {
+    struct event_record e = {.time_ns = time_monotonic_ns(), .kind = EVENT_SIGNAL, .pid = t->process->pid, .tid = t->tid, .a = signo, .b = 2};
+    trace_event(&e);
+  }
   restart_for_handler(t, &a);
   if (a.flags & SA_RESETHAND) action->handler = SIG_DFL;
   if (signal_setup_frame(t, signo, info, &a)) {
@@ -277,13 +281,14 @@ static void stop(struct thread *t, i32 signo) {
   process_child_event(p, CLD_STOPPED, signo);
 }
 
-static void default_action(struct thread *t, i32 signo) {
+static void default_action(struct thread *t, i32 signo, const struct signal_info *info) {
   struct process *p = t->process;
   if (IGNORED_BY_DEFAULT & SIGBIT(signo)) return;
   if (STOP_SIGNALS & SIGBIT(signo)) {
     if (signo == SIGSTOP || !group_is_orphaned(p->pgid, NULL)) stop(t, signo);
     return;
   }
+  if (CORE_SIGNALS & SIGBIT(signo)) crash_report(t, info);
   event_post(EVENT_SIGNAL, p->pid, t->tid, signo, CORE_SIGNALS & SIGBIT(signo) ? 1 : 0);
   process_kill(p, signo);
 }
@@ -313,7 +318,7 @@ bool signal_deliver(void) {
     struct signal_action *a = &p->actions->action[signo - 1];
     if (a->handler == SIG_IGN) continue;
     if (a->handler == SIG_DFL) {
-      default_action(t, signo);
+      default_action(t, signo, &info);
       continue;
     }
     deliver_to_handler(t, signo, &info, a);

@@ -103,6 +103,7 @@ struct process {
   i32 stop_code_pending; /* wait status of a stop or continue not yet waited for */
   u32 timer_slack_ns;
   u32 page_faults;
+  u32 traced;           /* TRACE_ON_* (trace.h) */
 };
 
 struct thread {
