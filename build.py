@@ -244,16 +244,22 @@ def demo(a: argparse.Namespace) -> int:
 
 def site_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "site", metavar="DIR")
+    p.add_argument("--gallery", action="store_true", help="with the gallery's big layers: git, gcc, SQLite")
+    p.add_argument("--screenshots", type=Path, metavar="DIR", help="also take pictures of every page")
 
 
 @task(site_arguments)
 def site(a: argparse.Namespace) -> int:
-    """Build the static site."""
+    """Build the static site; --screenshots takes pictures of each page, desktop and phone, light and dark."""
     from tidemark_py.dev import site as static_site
+    from tidemark_py.dev import site_pictures
     from tidemark_py.dev.run import checked
 
     def work() -> int:
-        say(f"site in {static_site.build(a.output)}")
+        built = static_site.build(a.output, a.gallery)
+        say(f"site in {built}")
+        if a.screenshots:
+            site_pictures.take(built, a.screenshots)
         return 0
 
     programs()

@@ -1,7 +1,9 @@
 """`build.py site`: the static site. Any web server can serve it; nothing in it comes from elsewhere.
 
-Owns build/site. In it: the pages of site/, tidemark/ (element, Pyodide, wheel, Pyodide's memory snapshot, xterm.js),
-layers/ with their package lists, and _headers for hosts that read such a file.
+Owns build/site. In it: the pages (site_pages.py), the other files of site/, tidemark/ (elements, Pyodide, wheel,
+Pyodide's memory snapshot, xterm.js), layers/ with their package lists and index.json, and _headers for hosts that read
+such a file. The gallery's layers are made only when asked for (`--gallery`): they take minutes and 150 MB; those that
+are there stay.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import json
 import shutil
 from pathlib import Path
 
-from . import guests, layer_build, pyodide_files
+from . import guests, layer_build, pyodide_files, site_pages
 from .server import HEADERS
 from .toolchain import BUILD, ROOT, npm_modules, step
 
 SITE = ROOT / "site"
 LAYERS = {"busybox": "deb:busybox-static"}
+GALLERY = {"sqlite": "deb:sqlite3", "git": "deb:git", "gcc": "deb:gcc,libc6-dev"}
+SOURCES = {"layout.html"}  # of pages: not served as they are
 XTERM = {
     "xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
     "xterm.css": "@xterm/xterm/css/xterm.css",
@@ -27,13 +31,14 @@ PROGRAMS = ("triangle", "particles")  # of site/programs: the layer "frames"
 ELEMENT = ("element.js", "element/*.js")
 
 
-def build(out: Path = BUILD / "site") -> Path:
+def build(out: Path = BUILD / "site", gallery: bool = False) -> Path:
     """Write the site; unchanged big files are left as they are. Raises BuildError, LayerError."""
     out.mkdir(parents=True, exist_ok=True)
     runtime = out / "tidemark"
     for path in sorted(SITE.iterdir()):
-        if path.is_file():
+        if path.is_file() and path.name not in SOURCES and path.suffix != ".toml":
             _copy(path, out / path.name)
+    site_pages.write(out)
     for pattern in ELEMENT:
         for path in sorted((ROOT / "js_shim").glob(pattern)):
             _copy(path, runtime / path.relative_to(ROOT / "js_shim"))
@@ -49,8 +54,15 @@ def build(out: Path = BUILD / "site") -> Path:
     _compress(pyodide_files.snapshot(), runtime / "pyodide-snapshot.bin.gz")
     files = {"wheel": wheel.name, "snapshot": "pyodide-snapshot.bin.gz"}
     (runtime / "files.json").write_text(json.dumps(files) + "\n")
-    for name, spec in {**LAYERS, "frames": f"dir:{_programs()}"}.items():
-        _layer(spec, out / "layers" / name)
+    index = {}
+    always = {**LAYERS, "frames": f"dir:{_programs()}"}
+    for name, spec in {**always, **GALLERY}.items():
+        target = out / "layers" / name
+        if name in always or gallery:
+            _layer(spec, target)
+        if (packed := target.with_suffix(".tdl.gz")).exists():
+            index[name] = {"bytes": packed.stat().st_size, "unpacked": _unpacked_bytes(packed)}
+    (out / "layers" / "index.json").write_text(json.dumps(index) + "\n")
     lines = "".join(f"  {k}: {v}\n" for k, v in HEADERS.items() if k.startswith("Cross-Origin"))
     (out / "_headers").write_text(f"/*\n{lines}")
     (out / ".nojekyll").touch()
@@ -78,6 +90,13 @@ def _layer(spec: str, target: Path) -> None:
     rows = [f"{p['name']} {p['version']} ({p['architecture']}): {', '.join(p['licences'])}\n" for p in layer.packages()]
     target.with_suffix(".packages.txt").write_text("".join(rows))
     stamp.write_text(source.name)
+
+
+def _unpacked_bytes(packed: Path) -> int:
+    """gzip keeps it in its last four bytes (RFC 1952); no layer here reaches 4 GiB."""
+    with packed.open("rb") as f:
+        f.seek(-4, 2)
+        return int.from_bytes(f.read(4), "little")
 
 
 def _copy(source: Path, target: Path) -> None:

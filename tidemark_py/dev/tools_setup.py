@@ -34,6 +34,7 @@ NPM_PINS = {
     "@xterm/xterm": "6.0.0",
     "@xterm/addon-fit": "0.11.0",
 }
+FIREFOX_PINS = {"puppeteer-core": "25.16.0"}
 NODE_VERSION = "24.21.0"
 # Pure-Python wheels served beside Pyodide: installing our wheel in the browser, and pytest-pyodide's run_in_pyodide.
 PYODIDE_WHEELS = ("micropip==0.11.1",)
@@ -41,6 +42,7 @@ PYODIDE_WHEELS = ("micropip==0.11.1",)
 PACKAGE_WHEELS = ("graphviz==0.21", "plumbum==2.0.2", "GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3")
 # program -> Debian packages that bring it
 BROWSER = {"chromium": ("chromium",), "chromedriver": ("chromium-driver",)}
+FIREFOX = {"firefox-esr": ("firefox-esr",)}
 MACHINE = {"node": ("nodejs",), "npm": ("npm",)}
 SANITIZERS = {"gcc": ("gcc", "libc6-dev")}
 
@@ -69,25 +71,40 @@ def _venv_tools() -> None:
     stamp.write_text(text, encoding="utf-8")
 
 
-def _npm_tools() -> None:
-    pins = {**NPM_PINS, node_package(): NODE_VERSION}
-    stamp, text = NPM / ".stamp", _stamp_text(pins)
-    if _fresh(stamp, text):
-        return
-    with step("npm packages into .cache/npm"):
-        NPM.mkdir(parents=True, exist_ok=True)
+def _npm_install(folder: Path, pins: Mapping[str, str]) -> bool:
+    """Pinned packages into a folder; False when they were there."""
+    if _fresh(folder / ".stamp", _stamp_text(pins)):
+        return False
+    with step(f"npm packages into .cache/{folder.name}"):
+        folder.mkdir(parents=True, exist_ok=True)
         manifest = {"name": "tidemark-tools", "version": "1.0.0", "private": True, "dependencies": pins}
-        (NPM / "package.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (folder / "package.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         # The platform package carries Node's binary itself, so that no install script has to run.
         run(
             ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
             "npm install",
-            cwd=NPM,
+            cwd=folder,
         )
+    return True
+
+
+def _npm_tools() -> None:
+    pins = {**NPM_PINS, node_package(): NODE_VERSION}
+    if _npm_install(NPM, pins):
         version = run([node(), "--version"], "the pinned Node").strip()
         if version != f"v{NODE_VERSION}":
             raise BuildError(f"the pinned Node says {version}, expected v{NODE_VERSION}")
-    stamp.write_text(text, encoding="utf-8")
+        (NPM / ".stamp").write_text(_stamp_text(pins), encoding="utf-8")
+
+
+def firefox() -> Path:
+    """Firefox and what drives it, for the one test that wants them; the folder of npm's packages."""
+    require(FIREFOX)
+    folder = CACHE / "npm-firefox"
+    with exclusive("npm-firefox"):
+        if _npm_install(folder, FIREFOX_PINS):
+            (folder / ".stamp").write_text(_stamp_text(FIREFOX_PINS), encoding="utf-8")
+    return folder / "node_modules"
 
 
 def _wheels() -> None:

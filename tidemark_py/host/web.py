@@ -18,7 +18,8 @@ async def fetch_array(url: str) -> Any:
     try:
         response = await js.fetch(url)
     except Exception as e:
-        raise OSError(f"could not be fetched ({e})") from None
+        why = "does that server send CORS headers" if _is_foreign(url) else "is the server there"
+        raise OSError(f"could not be fetched ({e}); {why}?") from None
     if not response.ok:
         raise OSError(f"the server says {response.status} {response.statusText}")
     return js.Uint8Array.new(await response.arrayBuffer())
@@ -35,6 +36,13 @@ async def fetch_range(url: str, start: int, end: int) -> tuple[Any, int]:
     except JsException as e:
         raise OSError(f"could not be fetched ({e})") from None
     return data, start if response.status == PARTIAL_CONTENT else 0
+
+
+def _is_foreign(url: str) -> bool:
+    location = getattr(js, "location", None)
+    if location is None or "://" not in url:
+        return False
+    return bool(js.URL.new(url, location.href).origin != location.origin)
 
 
 async def gunzip(data: Any) -> Any:

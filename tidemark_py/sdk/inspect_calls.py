@@ -8,9 +8,17 @@ from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any
 
+from ..abi.gen.abi import Syscall
 from ..errors import TidemarkError
 
 __all__ = ["calls"]
+
+
+def _call_name(number: int) -> str:
+    try:
+        return Syscall(number).name
+    except ValueError:
+        return str(number)
 
 
 def calls(elements: Any) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
@@ -20,7 +28,10 @@ def calls(elements: Any) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
     runtime = elements.runtime
 
     async def state() -> dict[str, Any]:
+        """KernelRuntimeState as plain values; threads also say the system call they are in by name."""
         value: dict[str, Any] = (await runtime.snapshot()).to_json()
+        for thread in value["threads"]:
+            thread["call"] = _call_name(thread["syscall"])
         return value
 
     async def watch(on: bool) -> None:

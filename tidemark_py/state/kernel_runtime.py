@@ -58,6 +58,8 @@ class ProcessState:
     state: str
     threads: int
     fds: list[FdState] = field(default_factory=list)
+    resident_bytes: int = 0
+    command: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,10 @@ def _process(calls: KernelCalls, pid: int) -> ProcessState | None:
     name, _, rest = text.partition("(")[2].rpartition(")")
     f = rest.split()
     fds = []
+    command: list[str] = []
     try:
+        words = calls.read_file(f"/proc/{pid}/cmdline").decode("utf-8", "replace").split("\0")
+        command = words[:-1] if words[-1] == "" else words
         for fd in calls.readdir(f"/proc/{pid}/fd"):
             fds.append(FdState(int(fd), calls.readlink(f"/proc/{pid}/fd/{fd}")))
     except (OSError, ValueError):
@@ -169,6 +174,8 @@ def _process(calls: KernelCalls, pid: int) -> ProcessState | None:
         name=name,
         threads=int(f[17]) if len(f) > 17 else 1,
         fds=sorted(fds, key=lambda d: d.fd),
+        resident_bytes=int(f[21]) * 4096 if len(f) > 21 else 0,
+        command=command,
     )
 
 
