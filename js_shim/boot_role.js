@@ -43,6 +43,8 @@ function notificationHub(local, peer) {
     log: (text) => (local.includes(ROLE.KERNEL) ? later(ROLE.KERNEL, LOG, text) : peer.postMessage([ROLE.KERNEL, LOG, text])),
     /** A thread worker's port for the kernel worker. @param {any} port */
     attach: (port) => (local.includes(ROLE.KERNEL) ? attach(port) : peer.postMessage({ port }, [port])),
+    /** An attached Pyodide's port, for both roles. @param {any} port */
+    join: (port) => portPeer(port).listen((m) => (local.includes(m[0]) ? sink(m[0], m[1], m[2]) : peer.postMessage(m))),
     /** @param {(role: number, kind: number, arg: any) => void} fn */
     listen(fn) {
       sink = fn;

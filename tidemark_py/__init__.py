@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from .runtime import DEVNULL, PIPE, STDOUT, CompletedProcess, FetchProgress, FileStat, Process, Runtime, RuntimeFS
     from .shims import install
+    from .shims.remote import attach
 
 __all__ = [
     "DEVNULL",
@@ -42,12 +43,14 @@ __all__ = [
     "StaleHandleError",
     "TidemarkError",
     "WorkerCrashed",
+    "attach",
     "errors",
     "install",
     "layers",
 ]
 
 _MODULES = ("errors", "layers")
+_HOMES = {"install": ".shims", "attach": ".shims.remote"}
 _ERRORS = tuple(name for name in __all__ if name.endswith(("Error", "Panic", "Crashed", "Closed")))
 
 
@@ -55,7 +58,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
     if name in __all__:
-        home = ".errors" if name in _ERRORS else ".shims" if name == "install" else ".runtime"
+        home = ".errors" if name in _ERRORS else _HOMES.get(name, ".runtime")
         value = getattr(importlib.import_module(home, __name__), name)
         globals()[name] = value
         return value

@@ -29,6 +29,7 @@ from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, Tidema
 from .frames.board import RuntimeFrames
 from .host.contract import RawPort
 from .layers.lazy import FetchProgress
+from .process.attachments import Attachments
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
@@ -397,6 +398,7 @@ class Runtime:
         self._cancel_stop: Callable[[], None] | None = None
         self._processes_may_run = False
         self._frame_host: Callable[[], Any] = _no_frames
+        self.attachments = Attachments(self._ask)
 
     # ---- life ----
 
@@ -494,6 +496,7 @@ class Runtime:
 
         Processes are killed first: a browser takes two seconds to end a worker that is busy, and none for an idle one.
         """
+        self.attachments.let_go(RuntimeClosed("the runtime was closed"))
         if self._over is None and self._ready.done and self._processes_may_run:
             self._ports["kernel_worker"].send(m.RuntimeStop(STOP_SECONDS))
             self._cancel_stop = self._call_later(STOP_SECONDS * 1.5, self._terminate)
@@ -524,6 +527,7 @@ class Runtime:
     def _end(self, error: Exception, terminate: bool = True) -> None:
         if self._over is not None:
             return
+        self.attachments.let_go(error)
         self._over = error
         if terminate:
             self._terminate()
@@ -537,6 +541,22 @@ class Runtime:
             queue.put_nowait(None)
         self.tracing.end(error)
 
+    # ---- attached Pyodides: shims ----
+
+    def check(self) -> None:
+        """Raises what ended this runtime, if something did."""
+        if self._over is not None:
+            raise self._over
+
+    def _ask(self, role: str, message: Any) -> Later[Any]:
+        self.check()
+        self._processes_may_run = True
+        return self._ports[role].request(message)
+
+    async def port(self) -> Any:
+        """A MessagePort for another worker's `await tidemark_py.attach(port)`: transfer it there."""
+        return await self.attachments.new_port()
+
     def _lost(self, role: str, text: str) -> None:
         what = {"kernel_worker": "kernel worker", "process_owner": "process owner"}.get(role, "runtime's worker")
         if not self._ready.done:
@@ -546,8 +566,7 @@ class Runtime:
 
     @property
     def _kernel(self) -> Port:
-        if self._over is not None:
-            raise self._over
+        self.check()
         return self._ports["kernel_worker"]
 
     # ---- messages: PageHandler ----
@@ -778,8 +797,7 @@ class Runtime:
 
     async def pool_stats(self) -> m.PoolStatsReply:
         """What the process owner's workers do."""
-        if self._over is not None:
-            raise self._over
+        self.check()
         return await self._ports["process_owner"].request(m.PoolStats())
 
 

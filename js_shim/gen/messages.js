@@ -44,6 +44,8 @@ export const MESSAGE = Object.freeze({
   CALLS_USED: "calls.used",
   PROCESS_CRASHED: "process.crashed",
   POOL_STATS: "pool.stats",
+  ATTACH_OPEN: "attach.open",
+  ATTACH_CLOSE: "attach.close",
   POOL_CRASH: "pool.crash",
   KERNEL_CRASH: "kernel.crash",
   POOL_RESUME: "pool.resume",

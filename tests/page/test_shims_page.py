@@ -154,7 +154,7 @@ import shutil, pyodide_js
 rt = await installed()
 said = [shutil.which("cat"), shutil.which("nothing")]
 try:
-    pyodide_js.runPython("import subprocess; subprocess.run(['true'])")
+    pyodide_js.runPython("import subprocess; subprocess.run(['sleep', '1'])")
 except tm.TidemarkError as e:
     said.append(str(e))
 except Exception as e:
@@ -163,7 +163,7 @@ said
 """,
     )
     assert out[0] in ("/bin/cat", "/usr/bin/cat") and out[1] is None
-    assert out[2].startswith("Python cannot wait for a process here: run the code by runPythonAsync")
+    assert out[2].startswith("Python cannot wait for a process here, on a page's main thread: run the code by run")
 
 
 def test_many_children_binary_input_and_a_reader_that_stops(page: Page) -> None:
@@ -171,8 +171,10 @@ def test_many_children_binary_input_and_a_reader_that_stops(page: Page) -> None:
         page,
         """
 rt = await installed()
-many = [subprocess.Popen(["sh", "-c", f"sleep 0.2; echo {n}"], stdout=subprocess.PIPE) for n in range(50)]
-said = [[int(p.communicate()[0]) for p in many] == list(range(50))]
+pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+many = [subprocess.Popen(["sh", "-c", f"read x; echo {n} $x"], **pipes) for n in range(50)]
+alive = [p.poll() for p in many] == [None] * 50
+said = [alive and [p.communicate(b"go\\n")[0] for p in many] == [b"%d go\\n" % n for n in range(50)]]
 data = bytes(range(256)) * 4096
 said.append(subprocess.run(["cat"], input=data, stdout=subprocess.PIPE).stdout == data)
 p = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
@@ -250,7 +252,7 @@ grown = {k: after[k] - before[k] for k in ("processes", "memories", "heap_used")
     ms, size, rate, grown = out
     assert grown["processes"] == grown["memories"] == 0 and abs(grown["heap_used"]) < 1 << 20
     assert size == 3200 << 16
-    assert ms < 15 and rate > 30, out  # 5 ms and 100 MB/s on a machine that is idle
+    assert ms <= 5 and rate >= 100, out
 
 
 def test_install_twice_and_after_close(page: Page) -> None:

@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from .abigen import Tables
 
 
+# What js_shim/kernel_fs.js needs of Linux: it lays out the calls of Pyodide's own file system by itself, for speed.
+GUEST_LAYOUTS = ("stat", "dirent64", "pollfd", "statfs", "winsize")
+LINUX = (
+    "AT_FDCWD", "AT_SYMLINK_NOFOLLOW", "AT_REMOVEDIR", "O_ACCMODE", "O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND",
+    "O_NONBLOCK", "O_DIRECTORY", "O_CLOEXEC", "F_GETFL", "F_SETFL", "SEEK_SET", "SEEK_CUR", "POLLIN", "POLLPRI",
+    "POLLOUT", "S_IFMT", "S_IFDIR", "S_IFREG", "S_IFIFO", "UTIME_OMIT", "TIOCGWINSZ", "TCGETS", "SIGCHLD",
+)  # fmt: skip
+
+
 def _frozen(name: str, doc: str, pairs: list[tuple[str, object]]) -> list[str]:
     body = "".join(f"  {k}: {json.dumps(v)},\n" for k, v in pairs)
     return [f"/** {doc} */" if doc else "", f"export const {name} = Object.freeze({{\n{body}}});"]
@@ -25,9 +34,12 @@ def abi_js(t: Tables) -> str:
     out += _frozen("SYSCALL", "riscv64 system call numbers", [(s["name"], s["nr"]) for s in t.syscalls])
     for e in t.enums:
         out += _frozen(e["name"], e["doc"], [(v["name"], v["value"]) for v in e["values"]])
+    values = {name: value for group in t.constants.values() for name, value in group.items()}
+    out += _frozen("LINUX", "Linux constants of riscv64", [(name, values[name]) for name in LINUX])
     for layout in t.layouts:
-        if not layout.guest:
+        if not layout.guest or layout.name in GUEST_LAYOUTS:
             pairs: list[tuple[str, object]] = [("BYTES", layout.bytes)]
             pairs += [(f.name, f.offset) for f in layout.fields]
-            out += _frozen(layout.name.upper(), f"{layout.doc} Byte offsets.", pairs)
+            name = ("guest_" if layout.guest else "") + layout.name
+            out += _frozen(name.upper(), f"{layout.doc} Byte offsets.", pairs)
     return "\n".join(line for line in out if line) + "\n"

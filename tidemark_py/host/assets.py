@@ -25,6 +25,8 @@ SHIM_MODULES = (
     "frame_renderer.js",
     "jit_link.js",
     "instantiate.js",
+    "attach.js",
+    "kernel_fs.js",
     "boot_thread.js",
     "boot_role.js",
 )

@@ -16,9 +16,9 @@ from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 from ..errors import BootError, IsolationError
 from . import assets, node
 from .contract import Wire
-from .values import text_of, to_wire
+from .values import JsPort, text_of, to_wire
 
-__all__ = ["PageHost", "RoleWorker"]
+__all__ = ["PageHost", "RoleWorker", "check_isolation", "message_port", "new_channel", "shim_modules"]
 
 WASM_PAGE = 65536
 KERNEL_INITIAL_PAGES = 1024  # 64 MiB
@@ -84,6 +84,30 @@ class RoleWorker:
             js.setTimeout(create_once_callable(destroy), 0)  # not now: one of them may be what is calling us
 
 
+async def shim_modules() -> dict[str, Any]:
+    """The shim's modules that this thread uses itself, loaded once. Raises BootError."""
+    if "modules" not in _shared:
+        urls = _shared["urls"] = assets.shim_urls(_module_url)
+        load = run_js("(url) => import(url)")
+        try:
+            _shared["modules"] = {name: await load(urls[name]) for name in ("platform.js", "attach.js", "kernel_fs.js")}
+        except JsException as e:
+            raise BootError(f"the shim could not be loaded: {text_of(e)}") from None
+    modules: dict[str, Any] = _shared["modules"]
+    return modules
+
+
+def new_channel() -> tuple[Any, Any]:
+    """The two ports of a MessageChannel."""
+    channel = js.MessageChannel.new()
+    return channel.port1, channel.port2
+
+
+async def message_port(port: Any) -> JsPort:
+    """A MessagePort as a RawPort. Raises BootError."""
+    return JsPort((await shim_modules())["platform.js"].portPeer(port))
+
+
 class PageHost:
     """Made by PageHost.open(); one per runtime."""
 
@@ -95,15 +119,8 @@ class PageHost:
     async def open(cls) -> PageHost:
         """Check the place and load the shim. Raises IsolationError, BootError."""
         check_isolation()
-        if "urls" not in _shared:
-            _shared["urls"] = assets.shim_urls(_module_url)
-            load = run_js("(url) => import(url)")
-            try:
-                _shared["platform"] = await load(_shared["urls"]["platform.js"])
-            except JsException as e:
-                del _shared["urls"]
-                raise BootError(f"the shim could not be loaded: {text_of(e)}") from None
-        return cls(_shared["platform"], _shared["urls"])
+        modules = await shim_modules()
+        return cls(modules["platform.js"], _shared["urls"])
 
     def sources(self) -> Any:
         """The package's sources as an ArrayBuffer of their own."""
@@ -152,8 +169,7 @@ class PageHost:
 
     def new_channel(self) -> tuple[Any, Any]:
         """MessageChannel"""
-        channel = js.MessageChannel.new()
-        return channel.port1, channel.port2
+        return new_channel()
 
     def start_role_worker(self, name: str, failed: Callable[[str], None]) -> RoleWorker:
         """boot_role.js"""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import js
-from pyodide.ffi import create_proxy, to_js
+from pyodide.ffi import JsProxy, create_proxy, to_js
 
 from .contract import Wire
 
@@ -27,6 +27,10 @@ def to_wire(wire: Wire) -> tuple[Any, Any]:
             if buffers is None:
                 buffers = js.Array.new()
             buffers.push(getattr(value, name).buffer)
+        elif isinstance(part, JsProxy) and part.constructor.name == "MessagePort":  # can only be given away
+            if buffers is None:
+                buffers = js.Array.new()
+            buffers.push(part)
     return value, buffers
 
 

@@ -8,6 +8,7 @@ Missing: a wait cell that hands a process's next thread to its idle worker witho
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -125,6 +126,16 @@ class WorkerPool:
         else:
             worker = self._make((group, guest_port))
             self._borrow[worker.number] = (slot, generation)
+
+    def lend_instance(self) -> int:
+        """A kernel instance's number for somebody else. Raises OSError(EAGAIN) when all are in use."""
+        if not self._free_instances:
+            raise OSError(errno.EAGAIN, "every kernel instance is in use: end processes first")
+        return self._free_instances.pop(0)
+
+    def take_back_instance(self, instance: int) -> None:
+        """It is free again."""
+        self._free_instances.insert(0, instance)
 
     def count(self, state: WorkerState) -> int:
         """Workers in `state`."""

@@ -6,13 +6,13 @@ import errno
 import stat as st
 
 from ..abi.gen import linux
-from ..abi.gen.abi import STAGING_BYTES, FdMap, Spawn, SpawnRequest
+from ..abi.gen.abi import FdMap, Spawn, SpawnRequest
 from ..abi.gen.messages import ProcessSpawn, ProcessSpawnReply
 from ..channel.wire import linux_error
 from ..state.calls import DATA, KernelCalls
 from .streams import StreamTable
 
-__all__ = ["NEW_PIPE", "NULL", "SAME_AS_STDOUT", "find_program", "spawn"]
+__all__ = ["NEW_PIPE", "NULL", "SAME_AS_STDOUT", "find_program", "pack_request", "spawn"]
 
 NEW_PIPE, NULL, SAME_AS_STDOUT = -1, -2, -3
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,7 +40,8 @@ def find_program(calls: KernelCalls, program: str, env: list[str], cwd: str) -> 
     raise FileNotFoundError(errno.ENOENT, "No such file or directory", program)
 
 
-def _request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: int) -> bytes:
+def pack_request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: int, most: int) -> bytes:
+    """The spawn_request record, of at most `most` bytes. Raises OSError(E2BIG), ValueError for a NUL."""
     strings = [path, message.cwd, *message.argv, *message.env]
     encoded = [s.encode("utf-8", "surrogateescape") for s in strings]
     if any(b"\0" in s for s in encoded):
@@ -59,7 +60,7 @@ def _request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: int) 
         memory_limit=message.memory_limit,
         umask=message.umask,
     )
-    if head.bytes > STAGING_BYTES - DATA:
+    if head.bytes > most:
         raise OSError(errno.E2BIG, "Argument list too long", message.argv[0])
     return head.pack() + tail
 
@@ -77,7 +78,7 @@ def spawn(calls: KernelCalls, streams: StreamTable, message: ProcessSpawn) -> Pr
     our_ends: list[tuple[int, bool]] = []
     try:
         fds, ours, flags = _streams(calls, message, child_ends, our_ends)
-        request = _request(message, path, fds, flags)
+        request = pack_request(message, path, fds, flags, calls.data_bytes)
         calls.kernel.write(DATA, request)
         pid = int(calls.kernel.call("tk_spawn", DATA, len(request)))
         if pid < 0:

@@ -81,7 +81,7 @@ def _start(shim: Any, options: Any) -> None:
         sinks[int(Role.KERNEL)] = worker.notified
         roles.append(worker)
     if role in (PROCESS_OWNER, TOGETHER):
-        owner = ProcessOwner(kernel, host, raw, shim.hub.attach)
+        owner = ProcessOwner(kernel, host, raw, shim.hub.attach, shim.hub.join)
         sinks[int(Role.OWNER)] = owner.notified
         roles.append(owner)
     if shared is not None:

@@ -356,7 +356,12 @@ class KernelWorker:
 
     def runtime_stop(self, message: m.RuntimeStop) -> None:
         """Nobody is left when the workers are terminated."""
-        self._kill_all(9, message.seconds).then(lambda _: self.page.send(m.RuntimeStopped()))
+
+        def stopped(_: Later[m.ProcessKillAllReply]) -> None:
+            self._kernel.call("tk_close")  # whoever is attached and waits in the kernel learns of it
+            self.page.send(m.RuntimeStopped())
+
+        self._kill_all(9, message.seconds).then(stopped)
 
     def process_kill_all(self, message: m.ProcessKillAll) -> Awaitable[m.ProcessKillAllReply]:
         """kill(-1)"""

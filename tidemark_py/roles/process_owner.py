@@ -11,6 +11,10 @@ from typing import Any
 from ..abi.gen.abi import Errno, Notify, Start, Status, Thread, ThreadRecord
 from ..abi.gen.messages import (
     MESSAGES,
+    AttachClose,
+    AttachCloseReply,
+    AttachOpen,
+    AttachOpenReply,
     KernelNotified,
     PoolCrash,
     PoolCrashReply,
@@ -42,9 +46,10 @@ DEAD_SECONDS = 3.0  # Chromium gives a worker that is busy or parked two seconds
 class ProcessOwner:
     """Implements ProcessOwnerHandler. Call start() once."""
 
-    def __init__(self, kernel: Kernel, host: Host, page: RawPort, attach: Any) -> None:
+    def __init__(self, kernel: Kernel, host: Host, page: RawPort, attach: Any, join: Any = None) -> None:
         self._kernel = kernel
         self._host = host
+        self._join = join
         self._records = kernel.thread_records
         self.page = Port(page, self, self.failed)
         instances = range(FIRST_INSTANCE, int(kernel.call("tk_max_instances")))
@@ -166,6 +171,20 @@ class ProcessOwner:
         self._over = True
 
     # ---- from the page ----
+
+    def attach_open(self, message: AttachOpen) -> AttachOpenReply:
+        """An instance's number for a Pyodide that becomes a process; its notifications come by its port."""
+        instance = self.pool.lend_instance()
+        self._join(message.port)
+        options = self._host.thread_boot_options()
+        return AttachOpenReply(instance, options["module"], options["memory"])
+
+    def attach_close(self, message: AttachClose) -> AttachCloseReply:
+        """The instance is free again."""
+        if message.thread >= 0:
+            self._call("tk_worker_died", message.thread, message.instance)
+        self.pool.take_back_instance(message.instance)
+        return AttachCloseReply()
 
     def pool_stats(self, message: PoolStats) -> PoolStatsReply:
         """Counts."""

@@ -11,26 +11,27 @@ import errno
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from ..channel.streams import StreamReader, StreamWriter
 from .launch import INHERIT, NEW_PIPE, launch
-from .machine import Child, machine
+from .machine import Child, Machine, machine
 from .subprocess import environment, identity, strings
 
 __all__ = ["patch"]
 
 READ_BYTES = 65536
 HIGH_WATER = 65536
+CHUNK = 1 << 18
 TAKEN = ("env", "pass_fds", "start_new_session", "process_group", "user", "group", "umask")
 
 
 class _ReadPipe(asyncio.ReadTransport):
-    def __init__(self, owner: _Transport, number: int, reader: StreamReader) -> None:
-        super().__init__({"pipe": reader})
-        self._owner, self._number, self._reader = owner, number, reader
+    def __init__(self, owner: _Transport, number: int, fd: int) -> None:
+        super().__init__({"pipe": fd})
+        self._owner, self._number, self._fd = owner, number, fd
+        self._attachment = owner.attachment
         self._paused: asyncio.Event = asyncio.Event()
-        self._paused.set()
         self._closing = False
         self._task = owner.loop.create_task(self._run())
 
@@ -39,15 +40,26 @@ class _ReadPipe(asyncio.ReadTransport):
         try:
             while not self._closing:
                 await self._paused.wait()
-                data = await self._reader.read(READ_BYTES)
-                if not data or self._closing:
+                if self._closing:
+                    break
+                data = self._attachment.calls.read(self._fd, READ_BYTES)
+                if data is None:
+                    await self._attachment.reactor.ready(self._fd)
+                    continue
+                if not data:
                     break
                 self._owner.protocol.pipe_data_received(self._number, data)
         except Exception as e:
             error = None if self._closing else e
         self._closing = True
-        self._reader.close()
+        self._close_fd()
         self._owner.lost(self._number, error)
+
+    def _close_fd(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0 and self._attachment.closed is None:
+            self._attachment.reactor.forget(fd)
+            self._attachment.calls.close(fd)
 
     def pause_reading(self) -> None:
         self._paused.clear()
@@ -65,51 +77,59 @@ class _ReadPipe(asyncio.ReadTransport):
         if not self._closing:
             self._closing = True
             self._paused.set()
-            self._reader.close()
+            self._close_fd()
 
 
 class _WritePipe(asyncio.WriteTransport):
-    def __init__(self, owner: _Transport, writer: StreamWriter) -> None:
-        super().__init__({"pipe": writer})
-        self._owner, self._writer = owner, writer
-        self._unwritten = 0
+    def __init__(self, owner: _Transport, fd: int) -> None:
+        super().__init__({"pipe": fd})
+        self._owner, self._fd = owner, fd
+        self._attachment = owner.attachment
+        self._buffer = bytearray()
         self._closing = False
         self._paused = False
+        self._task: asyncio.Task[None] | None = None
 
     def write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
         if not len(view) or self._closing:
             return
-        self._unwritten += len(view)
-        if self._unwritten > HIGH_WATER and not self._paused:
+        self._buffer += view
+        if len(self._buffer) > HIGH_WATER and not self._paused:
             self._paused = True
             self._owner.protocol.pause_writing()
-        self._writer.write(view)
-        self._owner.loop.create_task(self._written(len(view)))
+        if self._task is None:
+            self._task = self._owner.loop.create_task(self._run())
 
-    async def _written(self, size: int) -> None:
+    async def _run(self) -> None:
         error: Exception | None = None
         try:
-            await self._writer.drain()
+            while self._buffer and self._fd >= 0:
+                accepted = self._attachment.calls.write(self._fd, memoryview(bytes(self._buffer[:CHUNK])))
+                del self._buffer[:accepted]
+                if self._paused and len(self._buffer) <= HIGH_WATER // 4:
+                    self._paused = False
+                    self._owner.protocol.resume_writing()
+                if not accepted:
+                    await self._attachment.reactor.ready(self._fd, True)
         except Exception as e:
             error = e
-        if error is not None:
-            self._lose(error)  # who waits for room hears of it there
-            return
-        self._unwritten -= size
-        if self._paused and self._unwritten <= HIGH_WATER // 4:
-            self._paused = False
-            self._owner.protocol.resume_writing()
+        self._task = None
+        if error is not None or self._closing:
+            self._lose(error)
 
     def _lose(self, error: Exception | None) -> None:
         self._closing = True
-        writer, self._writer = self._writer, None  # type: ignore[assignment]
-        if writer is not None:
-            writer.close()
+        self._buffer.clear()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            if self._attachment.closed is None:
+                self._attachment.reactor.forget(fd)
+                self._attachment.calls.close(fd)
             self._owner.lost(0, error)
 
     def get_write_buffer_size(self) -> int:
-        return self._unwritten
+        return len(self._buffer)
 
     def can_write_eof(self) -> bool:
         return True
@@ -125,66 +145,51 @@ class _WritePipe(asyncio.WriteTransport):
 
     def peer_gone(self) -> None:
         """Nobody reads any more: an error when something was still to be written, as unix_events has it."""
-        self._lose(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) if self._unwritten else None)
+        self._lose(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) if self._buffer else None)
 
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            self._owner.loop.create_task(self._close())
-
-    async def _close(self) -> None:
-        error: Exception | None = None
-        if self._writer is not None:
-            try:
-                await self._writer.drain()
-            except Exception as e:
-                error = e
-            self._lose(error)
+            if self._task is None:
+                self._owner.loop.call_soon(self._lose, None)
 
 
 class _Transport(asyncio.SubprocessTransport):
-    def __init__(self, loop: Any, protocol: Any, child: Child, popen_args: Any) -> None:
-        super().__init__({"subprocess": child.process})
-        self.loop, self.protocol, self._child = loop, protocol, child
+    def __init__(self, loop: Any, protocol: Any, this: Machine, child: Child) -> None:
+        super().__init__({"subprocess": child})
+        self.loop, self.protocol, self._machine, self._child = loop, protocol, this, child
+        self.attachment = this.attachment
         self._returncode: int | None = None
         self._waiters: list[asyncio.Future[int]] = []
         self._closed = False
         self._finished = False
         self._exited = False
-        process = child.process
         self._pipes: dict[int, Any] = {}
-        self._open: set[int] = set()
-        # The child's end of its stdin must not close ours while asyncio still owns it.
-        if process.stdin is not None:
-            self._pipes[0] = _WritePipe(self, process.stdin)
-            process.stdin = None
-        machine().children.pop(child.pid, None)  # ours: os.wait() does not see it
-        readers = {1: process.stdout, 2: process.stderr}
-        self._readers = {n: r for n, r in readers.items() if r is not None}
-        self._open = {*self._pipes, *self._readers}
+        if 0 in child.ends:
+            self._pipes[0] = _WritePipe(self, child.ends[0])
+        self._open = set(child.ends)
 
     def start(self) -> None:
-        for number, reader in self._readers.items():
-            self._pipes[number] = _ReadPipe(self, number, reader)
-            self._pipes[number].pause_reading()
+        readers = [number for number in (1, 2) if number in self._child.ends]
+        for number in readers:
+            self._pipes[number] = _ReadPipe(self, number, self._child.ends[number])
         self.protocol.connection_made(self)
-        for number in self._readers:
+        for number in readers:
             self._pipes[number].resume_reading()
         self.loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         try:
-            await self._child.ended()
-            code = self._child.process.returncode
+            code = os.waitstatus_to_exitcode(await self._machine.ended_later(self._child.pid))
         except Exception:
-            code = 255  # the runtime is gone
+            code = 255  # the runtime is gone, or somebody else has reaped it
         self._returncode = code
         self._exited = True
         self.protocol.process_exited()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_result(code or 0)
+                waiter.set_result(code)
         stdin = self._pipes.get(0)
         if stdin is not None:
             stdin.peer_gone()
@@ -230,7 +235,7 @@ class _Transport(asyncio.SubprocessTransport):
     def send_signal(self, signal: int) -> None:
         if self._returncode is not None:
             raise ProcessLookupError
-        self._child.process.send_signal(signal)
+        self.attachment.kill(self._child.pid, int(signal))
 
     def terminate(self) -> None:
         self.send_signal(15)
@@ -244,8 +249,9 @@ class _Transport(asyncio.SubprocessTransport):
         self._closed = True
         for pipe in list(self._pipes.values()):
             pipe.close()
-        if self._returncode is None and not self._child.process._exit.done:
-            self._child.process.kill()
+        if self._returncode is None and self.attachment.closed is None:
+            with suppress(ProcessLookupError):
+                self.attachment.kill(self._child.pid, 9)
 
 
 def _stream(value: Any) -> int:
@@ -281,8 +287,9 @@ async def _exec(
     if given.get("process_group") not in (None, 0):
         raise OSError(errno.ENOSYS, "process_group: a child can only start a group of its own (0)")
     umask = given.get("umask", -1)
-    child = await launch(
-        machine(),
+    this = machine()
+    child = launch(
+        this,
         strings(args),
         executable="" if executable is None else os.fsdecode(executable),
         cwd=None if cwd is None else os.fsdecode(cwd),
@@ -296,7 +303,7 @@ async def _exec(
         umask=0o022 if umask < 0 else umask,
     )
     protocol = factory()
-    transport = _Transport(loop, protocol, child, args)
+    transport = _Transport(loop, protocol, this, child)
     transport.start()
     return transport, protocol
 

@@ -1,246 +1,154 @@
-"""Machine: this Pyodide's view of a runtime: descriptors, children, and the one way to block.
+"""Machine: this Pyodide's processes: its attachment to a runtime (process/attachment.py), its children, the pumps that
+connect them to streams of this Python which are no descriptors of the kernel. owner: install().
 
-Descriptors: a pipe end is a real Emscripten number (an open /dev/null, so that nobody else is given the number) with a
-descriptor of init behind it, in `Machine.descriptors`. The os shim reads, writes, duplicates and closes them by it.
-Blocking is JSPI (run_sync), on the page and in workers: the event loop goes on meanwhile. owner: install().
-Missing: Atomics.wait in workers without JSPI.
+Waiting is Atomics.wait inside the kernel in a worker (the event loop stands still meanwhile, as in any Python), and
+JSPI on a page's main thread (the event loop goes on).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..abi.gen import messages as m
-from ..channel.later import Later
-from ..errors import TidemarkError
+from ..errors import RuntimeClosed, TidemarkError
 from ..host.blocking import can_block, run_blocking
-from ..runtime import Process, Runtime
+from ..process.attachment import Attachment
 
-__all__ = ["Child", "Descriptor", "Machine", "machine", "use"]
+__all__ = ["MOVED", "Child", "Machine", "current", "machine", "suspend", "use"]
 
 CANNOT_BLOCK = (
-    "Python cannot wait for a process here: run the code by runPythonAsync (or in an async def that JavaScript awaits) "
-    "in a browser with JSPI, or use asyncio.create_subprocess_exec"
+    "Python cannot wait for a process here, on a page's main thread: run the code by runPythonAsync (or in an async "
+    "def that JavaScript awaits) in a browser with JSPI, run Python in a worker, or use asyncio.create_subprocess_exec"
 )
 COPY_SECONDS = 0.5
-REAL_CLOSE, REAL_OPEN = os.close, os.open
+MOVED = RuntimeClosed("this Python was installed on another runtime since")
 
 
-class Descriptor:
-    """A descriptor of init, shared by every number that was duplicated from it. What a wait that timed out had asked
-    for is kept for the next read."""
-
-    __slots__ = ("buffer", "ended", "error", "fd", "numbers", "pending", "port")
-
-    def __init__(self, port: Any, fd: int) -> None:
-        self.port = port
-        self.fd = fd
-        self.numbers = 0
-        self.buffer = bytearray()
-        self.pending: Later[Any] | None = None
-        self.ended = False
-        self.error: Exception | None = None
-
-    def ask(self, size: int) -> Later[Any] | None:
-        """What to wait for before take() has something; None when it has."""
-        if self.buffer or self.ended or self.error is not None:
-            return None
-        if self.pending is None:
-            self.pending = self.port.request(m.StreamRead(self.fd, max(size, 1)))
-            self.pending.then(self._came)
-            return None if self.buffer or self.ended or self.error is not None else self.pending
-        return self.pending
-
-    def _came(self, later: Later[Any]) -> None:
-        self.pending = None
-        try:
-            data = later.result().data
-        except Exception as e:
-            self.error = e
-        else:
-            self.buffer += data
-            self.ended = not data
-
-    def take(self, size: int) -> bytes:
-        """At most `size` bytes; b"" at the end. Raises what the read raised."""
-        if self.error is not None and not self.buffer:
-            error, self.error = self.error, None
-            raise error
-        if len(self.buffer) <= size:
-            data = bytes(self.buffer)
-            self.buffer.clear()
-            return data
-        data = bytes(memoryview(self.buffer)[:size])
-        del self.buffer[:size]
-        return data
+def suspend(awaitable: Any) -> Any:
+    """Wait for it in synchronous code by JSPI. Raises TidemarkError where that is impossible."""
+    if not can_block():
+        close = getattr(awaitable, "close", None)
+        if close is not None:
+            close()
+        raise TidemarkError(CANNOT_BLOCK)
+    return run_blocking(awaitable)
 
 
 class Child:
-    """A child of this Python: its Process, and the copies to real files, which are whole before its end is seen."""
+    """A child of this Python. pumps: copies to streams that are whole before its end is seen."""
 
-    def __init__(self, process: Process, pumps: list[asyncio.Task[None]]) -> None:
-        self.process = process
-        self.pid = process.pid
+    def __init__(self, pid: int, ends: dict[int, int], pumps: list[Any]) -> None:
+        self.pid = pid
+        self.ends = ends
         self.pumps = pumps
+        self.status: int | None = None
+        self.patience = 0.0
 
     @property
-    def status(self) -> int | None:
-        """As waitpid gives it, once it ended and what it wrote has arrived."""
-        state = self.process.exit
-        if state is None or any(not pump.done() for pump in self.pumps):
-            return None
-        return state.status
-
-    async def ended(self) -> int:
-        """The same, awaited. What its own children still write is not waited for."""
-        state = await self.process._exit
-        if self.pumps:
-            await asyncio.wait(self.pumps, timeout=COPY_SECONDS)
-            self.pumps = []
-        return state.status
+    def copied(self) -> bool:
+        """All that it wrote has arrived. What its own children still write is not waited for long."""
+        return all(pump.over for pump in self.pumps) or (self.status is not None and time.monotonic() > self.patience)
 
 
 class Machine:
     """One per Pyodide."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Any, attachment: Attachment) -> None:
         self.runtime = runtime
-        self.descriptors: dict[int, Descriptor] = {}
-        self.inheritable: set[int] = set()
+        self.attachment = attachment
         self.children: dict[int, Child] = {}
-        self.directories: set[str] = {"/", "/tmp"}
+        self.ended: dict[int, Child] = {}
+        self.mounts: dict[str, str] = {}
+        self.end: Callable[[Exception], None] = attachment.close
 
-    @property
-    def port(self) -> Any:
-        """The kernel worker. Raises RuntimeClosed and its like."""
-        return self.runtime._kernel
+    def guest_path(self, path: str) -> str | None:
+        """Where guests see a path of this Python, or None."""
+        found = [point for point in self.mounts if path == point or path.startswith(f"{point}/")]
+        if not found:
+            return None
+        point = max(found, key=len)
+        return (self.mounts[point].rstrip("/") + path[len(point) :]) or "/"
 
-    # ---- blocking ----
+    def directory(self, path: str | None) -> str:
+        """A child's working directory: None is this Python's own, which is made when guests do not have it."""
+        if path is not None:
+            path = os.path.join(os.getcwd(), path)
+            return self.guest_path(path) or path
+        here = os.getcwd()
+        guest = self.guest_path(here)
+        if guest is not None:
+            return guest
+        calls = self.attachment.calls
+        try:
+            calls.stat(here)
+        except FileNotFoundError:
+            calls.make_parents(here)
+            calls.mkdir(here, 0o755)
+        return here
 
-    def block(self, awaitable: Awaitable[Any], seconds: float | None = None) -> Any:
-        """Wait for it. Raises TimeoutError after `seconds`, TidemarkError where Python cannot wait."""
-        if isinstance(awaitable, Later) and awaitable.done:
-            return awaitable.result()
-        if not can_block():
-            if asyncio.iscoroutine(awaitable):
-                awaitable.close()
-            raise TidemarkError(CANNOT_BLOCK)
-        if seconds is not None:
-            awaitable = asyncio.wait_for(_wait(awaitable), max(seconds, 0))
-        elif isinstance(awaitable, Later):
-            awaitable = _wait(awaitable)
-        return run_blocking(awaitable)
+    # ---- waiting ----
 
-    def turn(self) -> bool:
-        """Let everything that has happened so far become known. False where Python cannot wait."""
-        if self.runtime.closed or not can_block():
-            return False
-        with suppress(OSError):
-            self.block(self.port.request(m.ProcessKill(1, 0)))
-        return True
+    def wait_until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
+        """False after `seconds`. Raises TidemarkError where Python cannot wait."""
+        return self.attachment.reactor.wait(done, seconds)
 
-    # ---- descriptors ----
-
-    def adopt(self, fd: int) -> int:
-        """A number for descriptor `fd` of init."""
-        return self._number(Descriptor(self.port, fd))
-
-    def _number(self, descriptor: Descriptor) -> int:
-        number = REAL_OPEN("/dev/null", os.O_RDWR)
-        self.descriptors[number] = descriptor
-        descriptor.numbers += 1
-        return number
-
-    def dup(self, number: int) -> int:
-        """Another number of the same description."""
-        return self._number(self.descriptors[number])
-
-    def put(self, descriptor: Descriptor, number: int) -> None:
-        """`number`, which is open, becomes this description."""
-        self.forget(number)
-        self.descriptors[number] = descriptor
-        descriptor.numbers += 1
-
-    def forget(self, number: int) -> None:
-        """`number` is closed."""
-        descriptor = self.descriptors.pop(number, None)
-        self.inheritable.discard(number)
-        if descriptor is None:
-            return
-        descriptor.numbers -= 1
-        if descriptor.numbers == 0:
-            descriptor.port.request(m.StreamClose(descriptor.fd))
-
-    def close(self, number: int) -> None:
-        """close(2)"""
-        self.forget(number)
-        REAL_CLOSE(number)
-
-    def read(self, number: int, size: int, seconds: float | None = None) -> bytes:
-        """read(2), waiting."""
-        descriptor = self.descriptors[number]
-        if size == 0:
-            return b""
-        while (later := descriptor.ask(size)) is not None:
-            self.block(_settled(later), seconds)
-        return descriptor.take(size)
-
-    def write(self, number: int, data: Any) -> int:
-        """write(2), waiting until all is in the pipe."""
-        view = memoryview(data).cast("B")
-        self.block(self.port.request(m.StreamWrite(self.descriptors[number].fd, bytes(view))))
-        return len(view)
-
-    # ---- children ----
-
-    def reaped(self, pid: int) -> tuple[int, int] | None:
-        """(pid, status) of an ended child (-1: any), then forgotten; None while none has. Raises ChildProcessError."""
-        candidates = [child for child in self.children.values() if pid in (-1, child.pid)]
-        if not candidates:
-            raise ChildProcessError(errno.ECHILD, os.strerror(errno.ECHILD))
-        for child in candidates:
-            status = child.status
-            if status is not None:
-                del self.children[child.pid]
-                return child.pid, status
+    def poll(self, pid: int, options: int = 0) -> tuple[int, int] | None:
+        """wait4(2) that does not wait. Raises ChildProcessError."""
+        for child in self.ended.values():
+            if pid in (-1, 0, child.pid) and child.copied:
+                del self.ended[child.pid]
+                return child.pid, child.status or 0
+        try:
+            done = self.attachment.reap(pid, options)
+        except ChildProcessError:
+            if any(pid in (-1, 0, each) for each in self.ended):
+                return None
+            raise
+        if done is None or os.WIFSTOPPED(done[1]) or os.WIFCONTINUED(done[1]):
+            return done
+        gone = self.children.pop(done[0], None)
+        if gone is None or gone.copied:
+            return done
+        gone.status, gone.patience = done[1], time.monotonic() + COPY_SECONDS
+        self.ended[gone.pid] = gone
         return None
 
-    def wait(self, pid: int, seconds: float | None = None) -> tuple[int, int]:
-        """Until a child has ended. Raises TimeoutError, ChildProcessError."""
-        done = self.reaped(pid)
-        while done is None:
-            children = list(self.children.values()) if pid == -1 else [self.children[pid]]
-            self.block(_first([child.ended for child in children]), seconds)
-            done = self.reaped(pid)
-        return done
+    def wait(self, pid: int, options: int = 0, seconds: float | None = None) -> tuple[int, int]:
+        """wait4(2). Raises ChildProcessError, TimeoutError."""
+        found: list[tuple[int, int]] = []
+
+        def done() -> bool:
+            result = self.poll(pid, options)
+            if result is not None:
+                found.append(result)
+            return result is not None
+
+        if not self.wait_until(done, seconds):
+            raise TimeoutError
+        return found[0]
+
+    async def ended_later(self, pid: int) -> int:
+        """Its status, awaited. Raises ChildProcessError when somebody else has reaped it."""
+        while (done := self.poll(pid)) is None:
+            child = self.ended.get(pid)
+            if child is not None:
+                await _first([pump.done for pump in child.pumps], COPY_SECONDS)
+            else:
+                await self.attachment.reactor.children()
+        return done[1]
 
 
-async def _wait(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+async def _first(laters: list[Any], seconds: float) -> None:
+    async def all_of() -> None:
+        for later in laters:
+            await later
 
-
-async def _settled(later: Later[Any]) -> None:
-    """Waits; the outcome is somebody else's."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    later.then(lambda _: None if future.done() else future.set_result(None))
-    await future
-
-
-async def _first(waits: list[Callable[[], Awaitable[int]]]) -> None:
-    if len(waits) == 1:
-        await waits[0]()
-        return
-    tasks = [asyncio.ensure_future(wait()) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(all_of(), seconds + 0.01)
 
 
 _machine: Machine | None = None
@@ -252,8 +160,17 @@ def use(new: Machine | None) -> None:
     _machine = new
 
 
+def current() -> Machine:
+    """The last installed one, closed or not: its numbers are told from others."""
+    if _machine is None:
+        raise TidemarkError("processes are not installed here: await tidemark_py.install()")
+    return _machine
+
+
 def machine() -> Machine:
     """The installed one. Raises TidemarkError."""
     if _machine is None:
         raise TidemarkError("processes are not installed here: await tidemark_py.install()")
+    if _machine.attachment.closed is not None:
+        raise _machine.attachment.closed
     return _machine

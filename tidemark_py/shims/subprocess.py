@@ -1,11 +1,10 @@
-"""subprocess: CPython's own Popen, with starting, timed waiting and communicating replaced. Its pipes are os.pipe's.
+"""subprocess: CPython's own Popen, with starting, waiting and communicating replaced. Its pipes are os.pipe's.
 
 Follows Lib/subprocess.py. Refused by name: preexec_fn. Ignored: restore_signals (a child starts with the defaults).
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import subprocess
@@ -14,13 +13,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ..abi.gen import messages as m
 from .launch import INHERIT, inherited, launch
-from .machine import machine
+from .machine import Machine, machine
 
 __all__ = ["environment", "identity", "patch", "strings"]
 
-WRITE_BYTES = 1 << 18
 READ_BYTES = 1 << 18
 
 
@@ -89,21 +86,19 @@ def _execute_child(
     passed = list(pass_fds)
     if not close_fds:
         passed += [n for n in inherited(this) if n not in passed]
-    self.pid = this.block(
-        launch(
-            this,
-            strings(args),
-            executable="" if executable == args[0] else os.fsdecode(executable),
-            cwd=None if cwd is None else os.fsdecode(cwd),
-            env=environment(env),
-            streams=tuple(INHERIT if n == -1 else n for n in (p2cread, c2pwrite, errwrite)),  # type: ignore[arg-type]
-            pass_fds=passed,
-            session=start_new_session,
-            group=process_group == 0,
-            user=identity(uid),
-            group_id=identity(gid),
-            umask=0o022 if umask < 0 else umask,
-        )
+    self.pid = launch(
+        this,
+        strings(args),
+        executable="" if executable == args[0] else os.fsdecode(executable),
+        cwd=None if cwd is None else os.fsdecode(cwd),
+        env=environment(env),
+        streams=tuple(INHERIT if n == -1 else n for n in (p2cread, c2pwrite, errwrite)),  # type: ignore[arg-type]
+        pass_fds=passed,
+        session=start_new_session,
+        group=process_group == 0,
+        user=identity(uid),
+        group_id=identity(gid),
+        umask=0o022 if umask < 0 else umask,
     ).pid
     self._child_created = True
     self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
@@ -112,7 +107,7 @@ def _execute_child(
 def _wait(self: Any, timeout: float | None) -> Any:
     if self.returncode is None:
         try:
-            status = machine().wait(self.pid, timeout)[1]
+            status = machine().wait(self.pid, 0, timeout)[1]
         except TimeoutError:
             raise subprocess.TimeoutExpired(self.args, timeout) from None  # type: ignore[arg-type]
         except ChildProcessError:
@@ -122,54 +117,48 @@ def _wait(self: Any, timeout: float | None) -> Any:
     return self.returncode
 
 
-async def _collect(this: Any, stream: Any, into: list[bytes]) -> None:
-    number = stream.fileno()
-    while number in this.descriptors:
-        descriptor = this.descriptors[number]
-        later = descriptor.ask(READ_BYTES)
-        if later is not None:
-            with suppress(Exception):
-                await later
-            continue
-        data = descriptor.take(READ_BYTES)
-        into.append(data)
-        if not data:
-            stream.close()
-            return
+def _talk(this: Machine, self: Any, remaining: float | None) -> bool:
+    """Feed its stdin, collect its output, until every stream has ended. False: not in time."""
+    attachment = this.attachment
+    reading = {s: attachment.descriptor(s.fileno()) for s in (self.stdout, self.stderr) if s and not s.closed}
+    writing = -1
+    if self.stdin and not self.stdin.closed and self._input:
+        writing = attachment.descriptor(self.stdin.fileno())
+        view = memoryview(self._input).cast("B")
 
+    def read(stream: Any) -> None:
+        fd = reading[stream]
+        while (data := attachment.calls.read(fd, READ_BYTES)) is not None:
+            self._fileobj2output[stream].append(data)
+            if not data:
+                del reading[stream]
+                stream.close()
+                return
+        attachment.reactor.ready(fd, arm=False)
 
-async def _send(this: Any, self: Any) -> None:
-    view = memoryview(self._input).cast("B")
-    try:
-        while self._input_offset < len(view):
-            chunk = bytes(view[self._input_offset : self._input_offset + WRITE_BYTES])
-            self._input_offset += len(chunk)
-            await this.port.request(m.StreamWrite(this.descriptors[self.stdin.fileno()].fd, chunk))
-    except BrokenPipeError:
-        pass
-    with suppress(BrokenPipeError):
-        self.stdin.close()
+    def write() -> None:
+        nonlocal writing
+        try:
+            while self._input_offset < len(view):
+                accepted = attachment.calls.write(writing, view[self._input_offset :])
+                if not accepted:
+                    attachment.reactor.ready(writing, True, arm=False)
+                    return
+                self._input_offset += accepted
+        except BrokenPipeError:
+            pass
+        writing = -1
+        with suppress(BrokenPipeError):
+            self.stdin.close()
 
+    def done() -> bool:
+        if writing >= 0:
+            write()
+        for stream in list(reading):
+            read(stream)
+        return not reading and writing < 0
 
-async def _talk(this: Any, self: Any, remaining: float | None) -> bool:
-    """True: every stream has ended, in time. A write under way goes on after a timeout: its end is waited for later."""
-    tasks = list(self._tidemark_tasks)
-    if not tasks:
-        if self.stdin and not self.stdin.closed and self._input:
-            tasks.append(asyncio.ensure_future(_send(this, self)))
-        for stream in (self.stdout, self.stderr):
-            if stream and not stream.closed:
-                tasks.append(asyncio.ensure_future(_collect(this, stream, self._fileobj2output[stream])))
-        self._tidemark_tasks = tasks
-    if not tasks:
-        return True
-    _, left = await asyncio.wait(tasks, timeout=None if remaining is None else max(remaining, 0))
-    if left:
-        return False
-    self._tidemark_tasks = []
-    for task in tasks:
-        task.result()
-    return True
+    return this.wait_until(done, None if remaining is None else max(remaining, 0))
 
 
 def _communicate(self: Any, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
@@ -187,11 +176,10 @@ def _communicate(self: Any, input: Any, endtime: float | None, orig_timeout: flo
                 self.stdin.close()
     if not self._communication_started:
         self._fileobj2output = {s: [] for s in (self.stdout, self.stderr) if s}
-        self._tidemark_tasks = []
     stdout = self._fileobj2output[self.stdout] if self.stdout else None
     stderr = self._fileobj2output[self.stderr] if self.stderr else None
     self._save_input(input)
-    whole = this.block(_talk(this, self, self._remaining_time(endtime)))
+    whole = _talk(this, self, self._remaining_time(endtime))
     self._check_timeout(endtime, orig_timeout, stdout, stderr, skip_check_and_raise=not whole)
     try:
         self.wait(timeout=self._remaining_time(endtime))

@@ -1,7 +1,6 @@
 """grp and pwd of the guests: Pyodide has no grp, and its pwd knows one user that no guest has.
 
-Follows grp(3), pwd(3), group(5), passwd(5): the guests' /etc/group and /etc/passwd, read again at each call where
-Python can wait, else as they were at install().
+Follows grp(3), pwd(3), group(5), passwd(5): the guests' /etc/group and /etc/passwd, read at each call.
 """
 
 from __future__ import annotations
@@ -12,13 +11,11 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..host.blocking import can_block
 from .machine import machine
 
-__all__ = ["patch", "read"]
+__all__ = ["patch"]
 
 GROUP, PASSWD = "/etc/group", "/etc/passwd"
-_known: dict[str, str] = {GROUP: "", PASSWD: ""}
 
 
 class struct_group(NamedTuple):
@@ -42,19 +39,11 @@ class struct_passwd(NamedTuple):
     pw_shell: str
 
 
-async def read(runtime: Any) -> None:
-    """Learn both files; a guest without them has no users."""
-    for path in _known:
-        _known[path] = ""
-        with suppress(OSError):
-            _known[path] = bytes(await runtime.fs.read_file(path)).decode(errors="surrogateescape")
-
-
 def _rows(path: str, fields: int) -> list[list[str]]:
-    this = machine()
-    if can_block() and not this.runtime.closed:
-        this.block(read(this.runtime))
-    rows = [line.split(":") for line in _known[path].splitlines()]
+    text = ""
+    with suppress(OSError):  # a guest without them has no users
+        text = machine().attachment.calls.read_file(path).decode(errors="surrogateescape")
+    rows = [line.split(":") for line in text.splitlines()]
     return [row for row in rows if len(row) == fields and row[2].isdigit()]
 
 

@@ -26,7 +26,7 @@ PATH_A = 0x1000
 PATH_B = 0x3000
 RECORD = 0x5000
 DATA = 0x10000
-DATA_BYTES = STAGING_BYTES - DATA
+DATA_BYTES = STAGING_BYTES - DATA  # of a role that has the whole staging memory to itself
 PATH_MAX = 4096
 EAGAIN = -int(Errno.EAGAIN)
 EINTR = -int(Errno.EINTR)
@@ -47,8 +47,9 @@ class ChildExit:
 class KernelCalls:
     """owner: the worker whose kernel instance it is; not shared."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, staging_bytes: int = STAGING_BYTES) -> None:
         self.kernel = kernel
+        self.data_bytes = staging_bytes - DATA
         self._syscall = kernel.syscall
         self._root = 0
         self._events = EventReader(kernel)
@@ -111,7 +112,7 @@ class KernelCalls:
 
     def read(self, fd: int, size: int) -> bytes | None:
         """At most `size` bytes (and at most the staging memory), b"" at the end, None when nothing is there yet."""
-        result = self.raw(Syscall.read, fd, DATA, min(size, DATA_BYTES))
+        result = self.raw(Syscall.read, fd, DATA, min(size, self.data_bytes))
         if result > 0:
             return self.kernel.read(DATA, result)
         if result == 0:
@@ -122,7 +123,7 @@ class KernelCalls:
 
     def write(self, fd: int, data: memoryview) -> int:
         """Bytes accepted: at most the staging memory; 0 when none can be now."""
-        size = min(len(data), DATA_BYTES)
+        size = min(len(data), self.data_bytes)
         self.kernel.write(DATA, data[:size])
         result = self.raw(Syscall.write, fd, DATA, size)
         if result >= 0:
@@ -191,6 +192,23 @@ class KernelCalls:
         """Permission bits."""
         self.call(Syscall.fchmodat, linux.AT_FDCWD, self._path(path), mode, path=path)
 
+    def utime(self, path: str, atime_ns: int, mtime_ns: int) -> None:
+        """utimensat(2), of a link itself."""
+        self.kernel.write(RECORD, struct.pack("<4q", *divmod(atime_ns, 10**9), *divmod(mtime_ns, 10**9)))
+        flags = linux.AT_SYMLINK_NOFOLLOW
+        self.call(Syscall.utimensat, linux.AT_FDCWD, self._path(path), RECORD, flags, path=path)
+
+    def link(self, source: str, target: str, flags: int = 0) -> None:
+        """linkat(2)"""
+        target_at = self._path(target, PATH_B)
+        at = linux.AT_FDCWD
+        self.call(Syscall.linkat, at, self._path(source), at, target_at, flags, path=source)
+
+    def chown(self, path: str, uid: int, gid: int, follow: bool = True) -> None:
+        """fchownat(2)"""
+        flags = 0 if follow else linux.AT_SYMLINK_NOFOLLOW
+        self.call(Syscall.fchownat, linux.AT_FDCWD, self._path(path), uid, gid, flags, path=path)
+
     def symlink(self, target: str, path: str) -> None:
         """`path` becomes a link that says `target`."""
         target_at = self._path(target, PATH_B)
@@ -250,7 +268,7 @@ class KernelCalls:
         fd = self.openat(path, linux.O_RDONLY)
         try:
             parts = []
-            while part := self.read(fd, DATA_BYTES):
+            while part := self.read(fd, self.data_bytes):
                 parts.append(part)
             return b"".join(parts)
         except OSError as e:

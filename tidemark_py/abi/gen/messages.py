@@ -871,6 +871,46 @@ class PoolStats(Request[PoolStatsReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class AttachOpenReply(Message):
+    """Answer to attach.open."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("instance", "int"), ("module", "object"), ("memory", "object"),)
+    instance: int
+    module: Any
+    memory: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AttachOpen(Request[AttachOpenReply]):
+    """A Pyodide becomes a process: it gets a kernel instance's number and what to make one of."""
+
+    NAME: ClassVar[str] = "attach.open"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("port", "object"),)
+    REPLY: ClassVar[type[Message]] = AttachOpenReply
+    port: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AttachCloseReply(Message):
+    """Answer to attach.close."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttachClose(Request[AttachCloseReply]):
+    """An attached Pyodide has let go, or is gone: its process ends, its children are init's."""
+
+    NAME: ClassVar[str] = "attach.close"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("instance", "int"), ("thread", "int"),)
+    REPLY: ClassVar[type[Message]] = AttachCloseReply
+    instance: int
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolCrashReply(Message):
     """Answer to pool.crash."""
 
@@ -1099,6 +1139,8 @@ MESSAGES: dict[str, type[Message]] = {
     "calls.used": CallsUsed,
     "process.crashed": ProcessCrashed,
     "pool.stats": PoolStats,
+    "attach.open": AttachOpen,
+    "attach.close": AttachClose,
     "pool.crash": PoolCrash,
     "kernel.crash": KernelCrash,
     "pool.resume": PoolResume,
@@ -1179,6 +1221,8 @@ class ProcessOwnerHandler(Protocol):
     """What a process_owner must answer."""
 
     def pool_stats(self, message: PoolStats, /) -> PoolStatsReply | Awaitable[PoolStatsReply]: ...
+    def attach_open(self, message: AttachOpen, /) -> AttachOpenReply | Awaitable[AttachOpenReply]: ...
+    def attach_close(self, message: AttachClose, /) -> AttachCloseReply | Awaitable[AttachCloseReply]: ...
     def pool_crash(self, message: PoolCrash, /) -> PoolCrashReply | Awaitable[PoolCrashReply]: ...
     def pool_resume(self, message: PoolResume, /) -> PoolResumeReply | Awaitable[PoolResumeReply]: ...
     def thread_ready(self, message: ThreadReady, /) -> None: ...

@@ -55,6 +55,37 @@ double EXPORT(tk_syscall)(u32 nr, double a0, double a1, double a2, double a3, do
   return (double)sys_call_host(nr, args);
 }
 
+/* The same as a thread that does not park: what would wait answers EAGAIN. */
+double EXPORT(tk_try)(u32 nr, double a0, double a1, double a2, double a3, double a4, double a5) {
+  if (!current) return -ESRCH;
+  bool may_park = current->may_park;
+  current->may_park = false;
+  double r = tk_syscall(nr, a0, a1, a2, a3, a4, a5);
+  current->may_park = may_park;
+  return r;
+}
+/* Before anything that takes the lock, in a page's main thread. */
+void EXPORT(tk_instance_spin)(u32 on) { instance_spin(on != 0); }
+/* The attached thread's wait cell: it counts up at every signal and watch. */
+u32 EXPORT(tk_host_cell)(void) { return current ? (u32)(uintptr_t)&current->cell : 0; }
+i32 EXPORT(tk_host_pid)(void) { return current ? current->process->pid : -ESRCH; }
+/* As tk_watch, but it is the caller's own cell that counts up. */
+i32 EXPORT(tk_host_watch)(i32 fd, u32 events) {
+  kernel_lock();
+  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  i32 r = f ? host_watch(f, events, current, 0, 0) : -EBADF;
+  kernel_unlock();
+  return r;
+}
+#define CLOSED_TEXT "the runtime was closed"
+/* The runtime is closed: whoever is still attached, parked or about to call, finds a panic of this text. */
+void EXPORT(tk_close)(void) {
+  kernel_lock();
+  memcpy(panic_text, CLOSED_TEXT, sizeof CLOSED_TEXT);
+  __atomic_store_n(&counters.panicked, 1, __ATOMIC_SEQ_CST);
+  kernel_unlock();
+}
+
 double EXPORT(tk_spawn)(u32 request, u32 bytes) {
   if (!current) return -ESRCH;
   if (bytes < sizeof(struct spawn_request) || bytes > STAGING_BYTES) return -EINVAL;
@@ -92,7 +123,7 @@ i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
 i32 EXPORT(tk_watch)(i32 fd, u32 events, u32 id) {
   kernel_lock();
   struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
-  i32 r = f ? host_watch(f, events, ROLE_KERNEL, id) : -EBADF;
+  i32 r = f ? host_watch(f, events, NULL, ROLE_KERNEL, id) : -EBADF;
   kernel_unlock();
   return r;
 }

@@ -39,7 +39,22 @@ void host_panic(void) {
   import_panic();
   __builtin_trap();
 }
+/* The page's main thread may not wait: it looks again and again. Only the kernel lock makes it, whose holder never waits
+ * for anybody; parking is refused to it (may_park). */
+static _Thread_local bool spins;
+#define SPIN_MS 5000.0
+void instance_spin(bool on) { spins = on; }
+static int spin32(const u32 *word, u32 expected) {
+  double end = 0;
+  while (__atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
+    if (end == 0) end = import_now_ms() + SPIN_MS;
+    else if (import_now_ms() > end) kpanic("the kernel lock was not released within 5 s");
+  }
+  return 0;
+}
+
 int host_wait32(u32 *word, u32 expected, i64 timeout_ns) {
+  if (spins) return spin32(word, expected);
   return __builtin_wasm_memory_atomic_wait32((int *)word, (int)expected, timeout_ns) == 2;
 }
 void host_wake32(u32 *word, u32 count) { __builtin_wasm_memory_atomic_notify((int *)word, count); }

@@ -18,9 +18,9 @@ struct poll_fd {
 };
 i64 poll_fds(struct fd_table *t, struct poll_fd *fds, u32 count, u64 deadline_ns);
 
-/* One-shot readiness watch for a host role: 1 when `events` are ready now; else 0 and host_notify(role, NOTIFY_WATCH, id)
- * once when they become so (or the description is released). */
-int host_watch(struct ofd *f, u32 events, u32 role, u32 id);
+/* One-shot readiness watch for a host role: 1 when `events` are ready now; else 0 and, once when they become so (or the
+ * description is released), thread_wake(bell), or host_notify(role, NOTIFY_WATCH, id) without one. */
+int host_watch(struct ofd *f, u32 events, struct thread *bell, u32 role, u32 id);
 int epoll_new(struct ofd **out);
 int epoll_control(struct ofd *ep, int op, int fd, struct ofd *target, u32 events, u64 data);
 i64 epoll_wait_events(struct ofd *ep, uaddr_t events, int max, u64 deadline_ns);

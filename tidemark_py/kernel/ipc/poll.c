@@ -105,6 +105,7 @@ struct host_watch {
   struct poll_hook hook;
   struct poll_set set;
   u32 events, role, id;
+  struct thread *bell; /* whom to wake instead of telling a role */
   bool fired;
   struct list link; /* spent_watches */
 };
@@ -116,7 +117,8 @@ static void watch_fire(struct host_watch *w) {
   if (w->fired) return;
   w->fired = true;
   list_add_tail(&spent_watches, &w->link);
-  host_notify(w->role, NOTIFY_WATCH, w->id);
+  if (w->bell) thread_wake(w->bell);
+  else host_notify(w->role, NOTIFY_WATCH, w->id);
 }
 
 static void watch_wake(struct wait_entry *e, UNUSED u32 events) {
@@ -131,7 +133,7 @@ static void watch_released(struct poll_hook *h, UNUSED struct ofd *f) {
   watch_fire(w);
 }
 
-int host_watch(struct ofd *f, u32 events, u32 role, u32 id) {
+int host_watch(struct ofd *f, u32 events, struct thread *bell, u32 role, u32 id) {
   LIST_FOR(w, &spent_watches, struct host_watch, link) {
     list_remove(&w->link);
     list_remove(&w->hook.link);
@@ -139,9 +141,14 @@ int host_watch(struct ofd *f, u32 events, u32 role, u32 id) {
     kfree(w);
   }
   if (poll_ofd(f, events, NULL)) return 1;
+  if (bell) /* one that still stands will do */
+    LIST_FOR(h, &f->poll_hooks, struct poll_hook, link) {
+      struct host_watch *w = h->released == watch_released ? CONTAINER_OF(h, struct host_watch, hook) : NULL;
+      if (w && w->bell == bell && w->events == events && !w->fired) return 0;
+    }
   struct host_watch *w = kzalloc(sizeof *w);
   if (!w) return -ENOMEM;
-  w->ofd = f, w->events = events, w->role = role, w->id = id;
+  w->ofd = f, w->events = events, w->bell = bell, w->role = role, w->id = id;
   w->hook.released = watch_released;
   poll_set_init(&w->set);
   w->set.wake = watch_wake, w->set.data = w, w->set.events = events | POLL_ALWAYS;

@@ -94,7 +94,7 @@ static bool parent_ignores(const struct process *parent, i32 exit_signal) {
 static void tell_parent(struct process *p, i32 code, i32 status, i32 signo) {
   struct process *parent = p->parent;
   wait_wake(&parent->child_wait, 0);
-  if (parent->host) {
+  if (parent->pid == 1) {
     host_notify(ROLE_KERNEL, NOTIFY_CHILD, (u32)p->pid);
     return;
   }

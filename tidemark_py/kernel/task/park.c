@@ -11,7 +11,8 @@ struct list *thread_wait_entries(struct thread *t) { return &t->wait_entries; }
 void thread_wake(struct thread *t) {
   ASSERT_LOCKED();
   __atomic_add_fetch(&t->cell, 1, __ATOMIC_SEQ_CST);
-  host_wake32(&t->cell, 1);
+  /* an attached role may wait for it in several ways at once */
+  host_wake32(&t->cell, t->host ? UINT32_MAX : 1);
 }
 
 void thread_poll(struct thread *t) {

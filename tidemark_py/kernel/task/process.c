@@ -66,7 +66,7 @@ struct process *process_new(struct process *parent) {
   p->root = parent->root;
   p->traced = parent->traced;
   p->personality = parent->personality, p->dumpable = parent->dumpable, p->no_new_privs = parent->no_new_privs;
-  p->nice = parent->nice, p->timer_slack_ns = parent->timer_slack_ns;
+  p->nice = parent->nice, p->securebits = parent->securebits, p->timer_slack_ns = parent->timer_slack_ns;
   if (parent->tty) tty_get(parent->tty), p->tty = parent->tty;
   return p;
 }
@@ -146,7 +146,7 @@ static void slot_free(struct process *p) {
   pid_put(p->pid);
   process_set_parent(p, NULL);
   p->state = PROCESS_FREE;
-  counters.processes--;
+  if (!p->host) counters.processes--;
 }
 
 void process_discard(struct process *p) {
@@ -195,7 +195,6 @@ int task_boot(u32 memories_cap, u32 guest_max_pages) {
   if (!init) return -ENOMEM;
   kassert(init->pid == 1);
   init->host = true;
-  credentials_init(&init->cred, 0, 0);
   memcpy(init->name, "init", 5);
   init->fds = fd_table_new();
   init->fs = fs_context_new(root_inode(0));
@@ -213,6 +212,7 @@ static struct process *host_process_new(void) {
   struct process *init = process_init(), *p = process_new(init);
   if (!p) return NULL;
   p->host = true;
+  counters.processes--; /* not one of the guests' */
   memcpy(p->name, "host", 5);
   p->fds = fd_table_new();
   p->fs = fs_context_copy(init->fs);
@@ -268,6 +268,8 @@ void host_thread_detach(void) {
   ASSERT_LOCKED();
   if (!current) return;
   struct thread *t = current;
+  /* files let go of while there still is somebody who does it */
+  if (t->process->pid != 1 && t->process->thread_count == 1) process_release_resources(t->process);
   current = NULL, mm_current = NULL;
   host_thread_end(t);
 }

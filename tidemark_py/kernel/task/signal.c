@@ -80,8 +80,8 @@ i32 signal_dequeue(struct thread *t, sigset_bits mask, struct signal_info *info)
 }
 
 bool signal_is_pending(const struct thread *t) {
-  if (t->host) return false;
   const struct process *p = t->process;
+  if (p->pid == 1) return false;
   return t->killed || t->registers_set || p->state == PROCESS_STOPPED || ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 
@@ -140,7 +140,7 @@ void signal_info_user(struct signal_info *info, i32 signo, i32 code) {
 
 int signal_permission(const struct process *p, i32 signo) {
   const struct credentials *me = &current->process->cred, *it = &p->cred;
-  if (credentials_capable(me, CAP_KILL) || me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid) return 0;
+  if (me->euid == 0 || me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid) return 0;
   return signo == SIGCONT && p->sid == current->process->sid ? 0 : -EPERM;
 }
 
@@ -170,10 +170,16 @@ static struct thread *choose_thread(struct process *p, i32 signo) {
   return any;
 }
 
+/* An attached role is nobody's to stop or end: it gets the signals it has asked for by sigaction, and takes them with
+ * sigtimedwait when a call of it ends in EINTR. init gets none. */
+static bool host_refuses(const struct process *p, i32 signo) {
+  return p->host && (p->pid == 1 || signo == SIGKILL || p->actions->action[signo - 1].handler <= SIG_IGN);
+}
+
 static int send(struct process *p, struct thread *t, i32 signo, const struct signal_info *info) {
   ASSERT_LOCKED();
   if (signo < 0 || signo > NSIG) return -EINVAL;
-  if (!signo || p->host || p->state == PROCESS_ZOMBIE || p->state == PROCESS_FREE) return 0;
+  if (!signo || host_refuses(p, signo) || p->state == PROCESS_ZOMBIE || p->state == PROCESS_FREE) return 0;
   struct signal_info kernel = {.signo = signo, .code = 0x80}; /* SI_KERNEL */
   if (!info) info = &kernel;
   if (signo == SIGKILL) {
@@ -209,7 +215,7 @@ int signal_group(i32 pgid, i32 signo, const struct signal_info *info) {
   int r = -ESRCH;
   for (u32 i = 0; i < MAX_PROCESSES; i++) {
     struct process *p = &processes[i];
-    if (p->state == PROCESS_FREE || p->pgid != pgid || p->host) continue;
+    if (p->state == PROCESS_FREE || p->pgid != pgid || p->pid == 1) continue;
     r = 0;
     send(p, NULL, signo, info);
   }
