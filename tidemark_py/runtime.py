@@ -27,6 +27,7 @@ from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, Tidema
 from .frames.board import RuntimeFrames
 from .host.contract import RawPort
 from .layers.lazy import FetchProgress
+from .net.outside import NetEvents, RuntimeNet
 from .process.attachments import Attachments
 from .process.handle import CompletedProcess, Process
 from .state.child_exit import ChildExitState
@@ -255,7 +256,7 @@ def _as_bytes(data: bytes | str) -> bytes:
     return data.encode() if isinstance(data, str) else bytes(data)
 
 
-class Runtime:
+class Runtime(NetEvents):
     """One kernel and its workers. `await Runtime.create()`, and close() at the end (or `async with`)."""
 
     def __init__(self) -> None:
@@ -354,6 +355,7 @@ class Runtime:
             self._ports[name] = port
         if "kernel_worker" in self._ports:
             self.fs = RuntimeFS(self._ports["kernel_worker"])
+            self.net = RuntimeNet(lambda: self._kernel, self._program_of)
             self.frames = RuntimeFrames(lambda: self._kernel, lambda: self._frame_host())
             self.state = MachineState(self._ports["kernel_worker"])
 
@@ -492,6 +494,12 @@ class Runtime:
             process._exited(state)
         elif self._spawning:
             self._ended_early[message.pid] = state
+
+    async def _program_of(self, pid: int) -> str:
+        try:
+            return await self.fs.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return ""
 
     def event_recorded(self, message: m.EventRecorded) -> None:
         """New lifecycle events."""

@@ -69,20 +69,27 @@ def run(blank: Any) -> Run:
 
 def test_graphviz_renders_an_svg_with_debians_dot(run: Run) -> None:
     """`dot -c` is what the package's maintainer script runs: it lists dot's plugins."""
-    svg = run(["graphviz"], ["deb:graphviz"], """
+    svg = run(
+        ["graphviz"],
+        ["deb:graphviz"],
+        """
 import graphviz
 subprocess.run(["dot", "-c"], check=True)
 g = graphviz.Digraph("flow")
 g.edge("page", "kernel", label="spawn")
 g.node("kernel", shape="box")
 g.pipe(format="svg", encoding="utf-8")
-""")
+""",
+    )
     assert svg.startswith("<?xml") and svg.rstrip().endswith("</svg>")
     assert "<title>page&#45;&gt;kernel</title>" in svg and ">spawn</text>" in svg
 
 
 def test_plumbum_runs_a_pipeline(run: Run) -> None:
-    out = run(["plumbum"], ["deb:coreutils,grep,sed"], """
+    out = run(
+        ["plumbum"],
+        ["deb:coreutils,grep,sed"],
+        """
 from plumbum import local
 from plumbum.commands.processes import ProcessExecutionError
 printf, grep, sort, sed = (local[f"/usr/bin/{name}"] for name in ("printf", "grep", "sort", "sed"))
@@ -93,5 +100,6 @@ try:
 except ProcessExecutionError as e:
     said.append(e.retcode)
 said
-""")
+""",
+    )
     assert out == ["> a1\n> a2\n> b1\n", 1, 1]

@@ -373,7 +373,9 @@ except (BrokenPipeError, ConnectionResetError) as e:
 
 
 def test_users_and_groups_are_the_guests(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import grp, pwd
 rt = await installed()
 said = [pwd.getpwuid(0).pw_name, pwd.getpwnam("nobody").pw_uid, grp.getgrgid(0).gr_name]
@@ -386,5 +388,6 @@ for wrong in (lambda: grp.getgrnam("none"), lambda: pwd.getpwuid(-5)):
     except KeyError as e:
         said.append("KeyError")
 said
-""")
+""",
+    )
     assert out == ["root", 65534, "root", [4321, ["root", "user"]], "4321\n", "KeyError", "KeyError"]

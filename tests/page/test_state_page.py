@@ -34,7 +34,9 @@ def run(page: Page, code: str) -> Any:
 
 
 def test_pipe_with_bytes_in_it_is_read_and_replaced(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await shared_runtime()
         p = await rt.spawn(["sh", "-c", "sleep 0.2; read line; echo got $line; read more; echo $more"],
                            stdin=PIPE, stdout=PIPE)
@@ -57,11 +59,14 @@ def test_pipe_with_bytes_in_it_is_read_and_replaced(page: Page) -> None:
         await p.wait()
         [pipe == again, pipe.data.decode(), pipe.readers, pipe.writers, pipe.limit, line.decode(), empty.data.decode(),
          rest.decode(), len(refused)]
-    """) == [True, "first\n", 1, 1, 65536, "got other\n", "", "second\n", 3]
+    """,
+    ) == [True, "first\n", 1, 1, 65536, "got other\n", "", "second\n", 3]
 
 
 def test_descriptors_and_positions(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await shared_runtime()
         await rt.fs.write_file("/tmp/lines", "one\\ntwo\\nthree\\nfour\\n")
         script = (
@@ -89,11 +94,14 @@ def test_descriptors_and_positions(page: Page) -> None:
         await p.wait()
         [first.decode(), same, ofd.kind.name, ofd.position, ofd.path, ofd.refs, ofd.size, table[0].kind.name,
          [e.fd for e in after.entries], after[8].cloexec, stale, out.decode()]
-    """) == ["one\n", True, "FILE", 4, "/tmp/lines", 2, 19, "PIPE", [0, 1, 2, 5, 6, 8], True, 1, "three\nfour\n"]
+    """,
+    ) == ["one\n", True, "FILE", 4, "/tmp/lines", 2, 19, "PIPE", [0, 1, 2, 5, 6, 8], True, 1, "three\nfour\n"]
 
 
 def test_a_parked_threads_registers_and_a_memory_write_seen_by_the_guest(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         from tidemark_py.state.memory import GuestMemoryWrites, MemoryWrite
         rt = await shared_runtime()
         p = await rt.spawn(["cat"], stdin=PIPE, stdout=PIPE)
@@ -135,11 +143,14 @@ def test_a_parked_threads_registers_and_a_memory_write_seen_by_the_guest(page: P
         [t.call, fd, size >= 4096, ecall[0].data == b"\\x73\\0\\0\\0", t.registers.instret > 100, t.name,
          t2.arguments[2], three.decode(), t3.arguments[2] == size, xyz.decode(), len(faults), stale,
          rest.decode(), code, gone]
-    """) == [63, 0, True, True, True, "cat", 3, "abc", True, "XYZ", 2, 1, "def", 0, 1]
+    """,
+    ) == [63, 0, True, True, True, "cat", 3, "abc", True, "XYZ", 2, 1, "def", 0, 1]
 
 
 def test_a_memory_write_changes_what_a_running_guest_computes(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         from tidemark_py.state.memory import GuestMemoryWrites, MemoryWrite
         rt = await shared_runtime()
         p = await rt.spawn(["sh", "-c", "word=unmistakable-word; read x; echo $word"], stdin=PIPE, stdout=PIPE)
@@ -168,12 +179,15 @@ def test_a_memory_write_changes_what_a_running_guest_computes(page: Page) -> Non
         busy.kill()
         await busy.wait()
         [len(writes) > 0, out, b.registers.instret > a.registers.instret, a.in_call or b.in_call]
-    """)[:3] == [True, "UNMISTAKABLE-word\n", True]
+    """,
+    )[:3] == [True, "UNMISTAKABLE-word\n", True]
 
 
 def test_a_stopped_process_and_an_endless_errand(page: Page) -> None:
     """A stopped thread still serves; one that is killed meanwhile is ESRCH, never a hang."""
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await shared_runtime()
         p = await rt.spawn(["sleep", "100"])
         await parked(rt, p.pid)
@@ -189,12 +203,15 @@ def test_a_stopped_process_and_an_endless_errand(page: Page) -> None:
         ends = await asyncio.gather(*waits, return_exceptions=True)
         await p.wait()
         [comm, t.blocked, all(isinstance(e, ProcessLookupError) or e.object == p.pid for e in ends)]
-    """) == ["renamed\n", 1 << 13, True]
+    """,
+    ) == ["renamed\n", 1 << 13, True]
 
 
 def test_sockets_with_queued_data(page: Page) -> None:
     """Init is a process like any other: its own sockets, made by its own calls, are read and written."""
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await shared_runtime()
         # busybox nc listens on loopback; the other end writes and does not read what comes back
         await rt.fs.write_file("/tmp/talk", "#!/bin/sh\\necho hello from nc; sleep 100\\n", 0o755)
@@ -237,11 +254,14 @@ def test_sockets_with_queued_data(page: Page) -> None:
         await rt.kill_all()
         [line.decode(), s == again, s.phase.name, s.domain, s.peer == peer.socket, peer.peer == s.socket, hand.decode(),
          [k.data.decode() for k in held.packets], queued.decode(), refused]
-    """) == ["hello from nc\n", True, "CONNECTED", 2, True, True, "by hand\n", ["queued\n"], "queued\n", 3]
+    """,
+    ) == ["hello from nc\n", True, "CONNECTED", 2, True, True, "by hand\n", ["queued\n"], "queued\n", 3]
 
 
 def test_a_zombies_exit_record_and_kernel_memory(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         from tidemark_py.state.memory import KernelMemoryWrites, MemoryWrite
         rt = await shared_runtime()
         script = "(sleep 0.3; exit 3) & echo $!; read x; wait $!; echo $?"
@@ -281,4 +301,5 @@ def test_a_zombies_exit_record_and_kernel_memory(page: Page) -> None:
             except OSError:
                 refused += 1
         [z.returncode, running, out, billion, body, refused]
-    """) == [3, 1, "7\n", True, "KERNEL-needle", 2]
+    """,
+    ) == [3, 1, "7\n", True, "KERNEL-needle", 2]

@@ -32,7 +32,7 @@ SHIM_MODULES = (
 )
 IMPORT = re.compile(r'(from\s+)"\./([\w/]+\.js)"')
 # What a worker's roles import; the rest of the package stays where it is.
-ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "process", "roles", "state")
+ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "net", "process", "roles", "state")
 
 
 def kernel_bytes() -> bytes:

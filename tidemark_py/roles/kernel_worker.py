@@ -18,6 +18,7 @@ from ..channel.wire import linux_error
 from ..errors import KernelPanic, LayerError, NotHere, TidemarkError
 from ..host.contract import Host, Kernel, RawPort
 from ..layers.lazy import LazyLayer
+from ..net.gate import NetGate
 from ..process.spawn import spawn
 from ..process.streams import StreamTable
 from ..state.calls import DATA, DATA_BYTES, KernelCalls
@@ -50,6 +51,7 @@ class KernelWorker:
         self.streams = StreamTable(self.calls)
         self.records = StateRecords(kernel)
         self._events = EventReader(kernel)
+        self.net = NetGate(self.calls, self.page, self._events)
         self.fetcher = LayerFetcher(
             kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
         )
@@ -77,9 +79,13 @@ class KernelWorker:
             return
         try:
             if kind == Notify.WATCH:
-                self.streams.watched(int(arg))
+                (self.net if arg >= NetGate.WATCH else self.streams).watched(int(arg))
             elif kind == Notify.CHILD:
                 self._reap()
+            elif kind == Notify.LISTEN:
+                self.page.send(m.NetListening(int(arg)))
+            elif kind == Notify.NET_REFUSED:
+                self.net.refused(int(arg))
             elif kind == Notify.FETCH:
                 self.fetcher.wanted()
             elif kind == Notify.ERRAND:
@@ -435,7 +441,34 @@ class KernelWorker:
         self.streams.close(message.fd)
         return m.StreamCloseReply()
 
-    # ---- diagnostics ----
+    # ---- network ----
+
+    def net_open(self, message: m.NetOpen) -> m.NetOpenReply:
+        """The gate."""
+        if message.on:
+            self.net.open()
+        else:
+            self.net.close()
+        return m.NetOpenReply()
+
+    def net_connect(self, message: m.NetConnect) -> m.NetConnectReply:
+        """connect(2)"""
+        return m.NetConnectReply(self.net.connect(message.host, message.port))
+
+    def net_shutdown(self, message: m.NetShutdown) -> m.NetShutdownReply:
+        """shutdown(2)"""
+        self.net.shutdown(message.connection)
+        return m.NetShutdownReply()
+
+    def net_answer(self, message: m.NetAnswer) -> m.NetAnswerReply:
+        """What connect(2) says."""
+        self.net.answer(message.connection, message.errno)
+        return m.NetAnswerReply()
+
+    def net_reply(self, message: m.NetReply) -> m.NetReplyReply:
+        """What a name query gets."""
+        self.net.reply(message.query, message.data)
+        return m.NetReplyReply()
 
     # ---- frames and input ----
 
@@ -462,6 +495,8 @@ class KernelWorker:
             if result < 0:
                 raise linux_error(-result, text=f"input event {tuple(numbers[at : at + 3])} of device {message.device}")
         return m.InputEventsReply()
+
+    # ---- diagnostics ----
 
     def state_snapshot(self, message: m.StateSnapshot) -> m.StateSnapshotReply:
         """KernelRuntimeState."""

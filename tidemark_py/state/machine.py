@@ -1,8 +1,8 @@
 """MachineState: the kernel's state as typed snapshots, read and written from the page: `runtime.state`.
 
-    table = await rt.state.fds(pid)
-    pipe = await rt.state.pipe(pid, 0)
-    await rt.state.write(dataclasses.replace(pipe, data=b"other bytes"))
+table = await rt.state.fds(pid)
+pipe = await rt.state.pipe(pid, 0)
+await rt.state.write(dataclasses.replace(pipe, data=b"other bytes"))
 """
 
 from __future__ import annotations

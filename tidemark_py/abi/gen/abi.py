@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "6eea064a4116d414b98f2c50b15fec6b0f532ce3d80420d42fe202add7d78554"
-ABI_HASH32: Final = 0x6eea064a
+ABI_HASH: Final = "00a38b5552f02ec857b41ab1334a703b62673768c0e0e54936c8c13266275ead"
+ABI_HASH32: Final = 0x00a38b55
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -363,6 +363,7 @@ class Notify(IntEnum):
     CRASH = 9  # kernel worker: a crash report waits (tk_crash_take); arg = pid
     FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
     LISTEN = 6  # kernel worker: a guest listens on port arg
+    NET_REFUSED = 9  # kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED
     ERRAND = 8  # kernel worker: errand arg is done (tk_errand_take)
 
 
@@ -381,6 +382,7 @@ class Event(IntEnum):
     RESUME_REFUSED = 10  # a = generation named, b = generation now
     UNKNOWN_SYSCALL = 11  # a = number
     CRASH = 12  # a worker died; a = thread slot
+    NET_REFUSED = 13  # no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32
 
 
 class Trace(IntEnum):

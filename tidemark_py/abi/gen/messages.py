@@ -702,6 +702,143 @@ class InputEvents(Request[InputEventsReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class NetOpenReply(Message):
+    """Answer to net.open."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetOpen(Request[NetOpenReply]):
+    """Ask about what wants out from now on, or refuse it without asking."""
+
+    NAME: ClassVar[str] = "net.open"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("on", "bool"),)
+    REPLY: ClassVar[type[Message]] = NetOpenReply
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NetConnectReply(Message):
+    """Answer to net.connect."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("connection", "int"),)
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetConnect(Request[NetConnectReply]):
+    """A connection of init's to a guest's listening socket."""
+
+    NAME: ClassVar[str] = "net.connect"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("host", "str"), ("port", "int"),)
+    REPLY: ClassVar[type[Message]] = NetConnectReply
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetShutdownReply(Message):
+    """Answer to net.shutdown."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetShutdown(Request[NetShutdownReply]):
+    """shutdown(2) of a connection's writing side."""
+
+    NAME: ClassVar[str] = "net.shutdown"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("connection", "int"),)
+    REPLY: ClassVar[type[Message]] = NetShutdownReply
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetAsked(Message):
+    """A guest waits in connect(2) for a way out."""
+
+    NAME: ClassVar[str] = "net.asked"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("connection", "int"), ("address", "str"), ("port", "int"), ("pid", "int"),)
+    connection: int
+    address: str
+    port: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetAnswerReply(Message):
+    """Answer to net.answer."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetAnswer(Request[NetAnswerReply]):
+    """What that connect(2) says."""
+
+    NAME: ClassVar[str] = "net.answer"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("connection", "int"), ("errno", "int"),)
+    REPLY: ClassVar[type[Message]] = NetAnswerReply
+    connection: int
+    errno: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetQueried(Message):
+    """A name query came to the stub resolver."""
+
+    NAME: ClassVar[str] = "net.queried"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("query", "int"), ("data", "bytes"),)
+    query: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NetReplyReply(Message):
+    """Answer to net.reply."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetReply(Request[NetReplyReply]):
+    """The answer to a name query."""
+
+    NAME: ClassVar[str] = "net.reply"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("query", "int"), ("data", "bytes"),)
+    REPLY: ClassVar[type[Message]] = NetReplyReply
+    query: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NetRefused(Message):
+    """A guest found no way out: nothing bridges, or not for this protocol."""
+
+    NAME: ClassVar[str] = "net.refused"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("address", "str"), ("port", "int"), ("protocol", "int"),)
+    pid: int
+    address: str
+    port: int
+    protocol: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetListening(Message):
+    """A guest began to listen on a port."""
+
+    NAME: ClassVar[str] = "net.listening"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("port", "int"),)
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class StateSnapshotReply(Message):
     """Answer to state.snapshot."""
 
@@ -1129,6 +1266,15 @@ MESSAGES: dict[str, type[Message]] = {
     "frame.channel": FrameChannel,
     "screen.size": ScreenSize,
     "input.events": InputEvents,
+    "net.open": NetOpen,
+    "net.connect": NetConnect,
+    "net.shutdown": NetShutdown,
+    "net.asked": NetAsked,
+    "net.answer": NetAnswer,
+    "net.queried": NetQueried,
+    "net.reply": NetReply,
+    "net.refused": NetRefused,
+    "net.listening": NetListening,
     "state.snapshot": StateSnapshot,
     "state.read": StateRead,
     "state.write": StateWrite,
@@ -1193,6 +1339,11 @@ class KernelWorkerHandler(Protocol):
     def frame_channel(self, message: FrameChannel, /) -> FrameChannelReply | Awaitable[FrameChannelReply]: ...
     def screen_size(self, message: ScreenSize, /) -> ScreenSizeReply | Awaitable[ScreenSizeReply]: ...
     def input_events(self, message: InputEvents, /) -> InputEventsReply | Awaitable[InputEventsReply]: ...
+    def net_open(self, message: NetOpen, /) -> NetOpenReply | Awaitable[NetOpenReply]: ...
+    def net_connect(self, message: NetConnect, /) -> NetConnectReply | Awaitable[NetConnectReply]: ...
+    def net_shutdown(self, message: NetShutdown, /) -> NetShutdownReply | Awaitable[NetShutdownReply]: ...
+    def net_answer(self, message: NetAnswer, /) -> NetAnswerReply | Awaitable[NetAnswerReply]: ...
+    def net_reply(self, message: NetReply, /) -> NetReplyReply | Awaitable[NetReplyReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def state_read(self, message: StateRead, /) -> StateReadReply | Awaitable[StateReadReply]: ...
     def state_write(self, message: StateWrite, /) -> StateWriteReply | Awaitable[StateWriteReply]: ...
@@ -1208,6 +1359,10 @@ class PageHandler(Protocol):
 
     def layer_progress(self, message: LayerProgress, /) -> None: ...
     def process_exited(self, message: ProcessExited, /) -> None: ...
+    def net_asked(self, message: NetAsked, /) -> None: ...
+    def net_queried(self, message: NetQueried, /) -> None: ...
+    def net_refused(self, message: NetRefused, /) -> None: ...
+    def net_listening(self, message: NetListening, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...
     def trace_recorded(self, message: TraceRecorded, /) -> None: ...
     def process_crashed(self, message: ProcessCrashed, /) -> None: ...

@@ -2225,6 +2225,7 @@
 #define NOTIFY_CRASH 9 /* kernel worker: a crash report waits (tk_crash_take); arg = pid */
 #define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
+#define NOTIFY_NET_REFUSED 9 /* kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED */
 #define NOTIFY_ERRAND 8 /* kernel worker: errand arg is done (tk_errand_take) */
 
 /* EVENT_*: event_record.kind */
@@ -2240,6 +2241,7 @@
 #define EVENT_RESUME_REFUSED 10 /* a = generation named, b = generation now */
 #define EVENT_UNKNOWN_SYSCALL 11 /* a = number */
 #define EVENT_CRASH 12 /* a worker died; a = thread slot */
+#define EVENT_NET_REFUSED 13 /* no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32 */
 
 /* TRACE_*: trace_record.kind */
 #define TRACE_CALL 1 /* a system call has ended, or does not return */

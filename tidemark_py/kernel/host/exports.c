@@ -7,6 +7,7 @@
 #include "../ipc/ipc.h"
 #include "../file/lazy.h"
 #include "../gen/abi_hash.h"
+#include "../net/net.h"
 #include "../sys/sys.h"
 #include "../task/exec.h"
 #include "../task/trace.h"
@@ -165,6 +166,23 @@ i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, doubl
   if (lazy_shift && (lazy_shift < PAGE_SHIFT || lazy_shift > 30)) return -EINVAL;
   kernel_lock();
   i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes, lazy_shift);
+  kernel_unlock();
+  return r;
+}
+/* The network bridge (net/bridge.c): descriptor fd of this host thread listens (-1: no bridge); an accepted one's answer. */
+i32 EXPORT(tk_net_bridge)(i32 fd) {
+  kernel_lock();
+  struct ofd *f = current && fd >= 0 ? fd_get(current->process->fds, fd) : NULL;
+  struct socket *s = f ? socket_of(f) : NULL;
+  i32 r = fd >= 0 && !s ? -ENOTSOCK : net_bridge_set(s);
+  kernel_unlock();
+  return r;
+}
+i32 EXPORT(tk_net_answer)(i32 fd, i32 error) {
+  kernel_lock();
+  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  struct socket *s = f ? socket_of(f) : NULL;
+  i32 r = s ? net_bridge_answer(s, error) : -ENOTSOCK;
   kernel_unlock();
   return r;
 }

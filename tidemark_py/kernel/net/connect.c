@@ -55,10 +55,26 @@ static int find_listener(struct socket *s, const struct socket_context *ctx, con
   return -ECONNREFUSED;
 }
 
+static int bridge_join(struct socket *s, const struct socket_address *a, bool nonblock) {
+  struct socket *l = net_bridge(s);
+  struct socket_address here;
+  inet_loopback(s->domain, &here);
+  int r = l->backlog_count > l->backlog_max ? -EAGAIN : inet_autobind(s, &here);
+  if (!r) r = join(l, s);
+  if (r) return r;
+  s->peer->remote = s->local;
+  s->remote = s->peer->local = *a;
+  net_bridge_ask(s);
+  return net_bridge_wait(s, nonblock);
+}
+
 static int stream_join(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
   if (s->state == SOCKET_CONNECTED) return -EISCONN;
   if (s->state == SOCKET_LISTENING) return s->domain == AF_UNIX ? -EINVAL : -EISCONN;
+  if (s->state == SOCKET_CONNECTING) return nonblock ? -EALREADY : net_bridge_wait(s, false);
   if (s->domain != AF_UNIX) {
+    struct socket_address out = *a;
+    if (net_bridge(s) && !inet_outside(s, &out)) return bridge_join(s, &out, nonblock);
     int r = inet_check_destination(s, a);
     if (!r) r = inet_autobind(s, a);
     if (r) return r;
@@ -116,7 +132,7 @@ static int datagram_connect(struct socket *s, const struct socket_context *ctx, 
 static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
   bool was_bound = s->bound;
   int r = stream_join(s, ctx, a, nonblock);
-  if (r && s->domain != AF_UNIX && !was_bound && s->bound) { /* the port goes back */
+  if (r && s->state == SOCKET_FRESH && s->domain != AF_UNIX && !was_bound && s->bound) { /* the port goes back */
     inet_unbind(s);
     s->bound = false;
     inet_any(s->domain, &s->local);

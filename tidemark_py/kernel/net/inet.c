@@ -1,6 +1,6 @@
 /* inet: names of AF_INET and AF_INET6 sockets: the loopback addresses and their ports (ip(7), ipv6(7)).
  *
- * There is one interface, lo. Whatever is not 127.0.0.0/8, ::1 or the wildcard is unreachable. Inside, addresses are
+ * There is one interface, lo. Whatever is not 127.0.0.0/8, ::1 or the wildcard is unreachable but by a bridge (bridge.c). Inside, addresses are
  * compared in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d. Missing: multicast, raw sockets, addresses of other hosts. */
 #include "net.h"
 
@@ -74,6 +74,22 @@ int inet_check_destination(const struct socket *s, struct socket_address *a) {
   if (!is_loopback(&e) || (s->v6_only && is_v4(&e))) return -ENETUNREACH;
   address_from(s->domain, &e, a);
   return 0;
+}
+
+int inet_outside(const struct socket *s, struct socket_address *a) {
+  int r = ADDRESS_FAMILY(a) == AF_INET && s->domain == AF_INET6 ? check(AF_INET, a) : check(s->domain, a);
+  if (r) return r;
+  struct endpoint e = endpoint_of(a);
+  if (is_any(&e) || is_loopback(&e)) return -EINVAL;
+  if ((s->v6_only && is_v4(&e)) || (is_v4(&e) && e.ip[12] >= 224) || (!is_v4(&e) && e.ip[0] == 0xff)) return -ENETUNREACH;
+  address_from(s->domain, &e, a);
+  return 0;
+}
+
+void inet_loopback(u32 domain, struct socket_address *a) {
+  struct endpoint e = {.ip = {[15] = 1}};
+  if (domain == AF_INET) memcpy(e.ip, mapped, 12), e.ip[12] = 127;
+  address_from(domain, &e, a);
 }
 
 /* Do two bound names stand for a common address? */

@@ -32,7 +32,7 @@ struct packet { /* net/packet.c */
   u8 data[];
 };
 
-enum socket_state { SOCKET_FRESH, SOCKET_LISTENING, SOCKET_CONNECTED };
+enum socket_state { SOCKET_FRESH, SOCKET_LISTENING, SOCKET_CONNECTED, SOCKET_CONNECTING };
 
 struct socket {
   u32 refs; /* the description, the peer, a queue of pending connections */
@@ -114,6 +114,15 @@ int socket_destination(struct socket *s, const struct socket_context *ctx, const
 int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u32 bytes);
 int socket_option_get(struct socket *s, i32 level, i32 name, u8 *value, u32 *bytes); /* *bytes: room, then length */
 
+/* bridge.c */
+int net_bridge_set(struct socket *s);                /* NULL: none any more; -EINVAL unless a listening stream */
+struct socket *net_bridge(const struct socket *from); /* borrowed; NULL: beyond loopback is unreachable for this kind */
+void net_bridge_gone(const struct socket *s);
+void net_bridge_ask(struct socket *s);               /* its connection waits in the bridge's backlog */
+int net_bridge_wait(struct socket *s, bool nonblock); /* for the answer: 0, -EINPROGRESS, or why not */
+int net_bridge_answer(struct socket *end, i32 error); /* 0: go on; else the errno that connect gives. -ENOTCONN, -EINVAL */
+void net_bridge_refuse(struct socket *end, i32 error);
+
 /* unix.c */
 int unix_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
 int unix_find(const struct socket_context *ctx, const struct socket_address *a, u32 type, struct socket **out);
@@ -122,6 +131,8 @@ void unix_unbind(struct socket *s);
 int inet_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
 int inet_autobind(struct socket *s, const struct socket_address *towards);
 int inet_check_destination(const struct socket *s, struct socket_address *a); /* normalises; -ENETUNREACH beyond loopback */
+int inet_outside(const struct socket *s, struct socket_address *a); /* beyond loopback, normalised: 0, or -errno */
+void inet_loopback(u32 domain, struct socket_address *a);           /* 127.0.0.1:0 or [::1]:0 */
 struct socket *inet_find(const struct socket *from, const struct socket_address *a); /* borrowed or NULL */
 void inet_unbind(struct socket *s);
 u32 inet_port(const struct socket_address *a);

@@ -110,6 +110,8 @@ int socket_shutdown(struct socket *s, int how) {
 /* The description is gone. */
 static void socket_close(struct socket *s) {
   s->closed = true;
+  net_bridge_gone(s);
+  net_bridge_refuse(s, ECONNREFUSED); /* a bridged connection that was not answered */
   if (s->domain == AF_UNIX)
     unix_unbind(s);
   else

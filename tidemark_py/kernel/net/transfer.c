@@ -50,6 +50,10 @@ static void enqueue(struct socket *d, struct packet *p) {
 static bool same_sender(const struct packet *p, const struct guest_ucred *who) { return !memcmp(&p->who, who, sizeof *who); }
 
 static i64 stream_send(struct socket *s, struct iobuf *io, const struct socket_message *m, u32 flags) {
+  if (s->state == SOCKET_CONNECTING) {
+    i64 e = net_bridge_wait(s, flags & MSG_DONTWAIT);
+    if (e) return e == -EINPROGRESS ? -EAGAIN : e;
+  }
   if (s->state != SOCKET_CONNECTED) return s->domain == AF_UNIX ? -ENOTCONN : -EPIPE;
   if (m->name.bytes && s->domain == AF_UNIX) return -EISCONN;
   u64 deadline = deadline_of(s->send_timeout_ns);
@@ -266,6 +270,7 @@ u64 socket_readable_bytes(const struct socket *s) {
 u32 socket_poll_state(struct socket *s, struct poll_table *pt) {
   poll_wait(pt, &s->read_wait), poll_wait(pt, &s->write_wait);
   u32 ready = s->error ? POLLERR : 0;
+  if (s->state == SOCKET_CONNECTING) return ready;
   if (s->state == SOCKET_LISTENING) return ready | (list_empty(&s->backlog) ? 0 : POLLIN | POLLRDNORM);
   bool ended = s->read_shut || (socket_is_record(s) && s->nothing_more);
   bool dead = (s->write_shut || (s->peer && s->peer->closed)) && ended;

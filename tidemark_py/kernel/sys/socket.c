@@ -109,13 +109,25 @@ i64 sys_listen(i32 fd, i32 backlog) {
   return socket_listen(s, &ctx, backlog);
 }
 
+/* What found no way out is told to whoever audits. */
+static i64 audited(const struct socket *s, const struct socket_address *a, i64 result) {
+  if (result != -ENETUNREACH || a->bytes < sizeof(struct guest_sockaddr_in)) return result;
+  bool v6 = ADDRESS_FAMILY(a) == AF_INET6;
+  u64 address = 0;
+  for (u32 i = 0; i < (v6 ? 8u : 4u); i++) address = address << 8 | a->data[(v6 ? 16u : 4u) + i];
+  event_post(EVENT_NET_REFUSED, current->process->pid, current->tid, (i64)address,
+             (i64)((u64)inet_port(a) | (u64)s->protocol << 16 | (u64)v6 << 32));
+  host_notify(ROLE_KERNEL, NOTIFY_NET_REFUSED, (u32)counters.event_seq);
+  return result;
+}
+
 i64 sys_connect(i32 fd, uaddr_t addr, u32 addrlen) {
   GET_SOCKET(fd);
   HOLD_SOCKET();
   struct socket_address a;
   if ((r = address_in(addr, addrlen, &a))) return r;
   struct socket_context ctx = context();
-  return socket_connect(s, &ctx, &a, f->flags & O_NONBLOCK);
+  return audited(s, &a, socket_connect(s, &ctx, &a, f->flags & O_NONBLOCK));
 }
 
 i64 sys_accept4(i32 fd, uaddr_t addr, uaddr_t addrlen, u32 flags) {
@@ -178,7 +190,7 @@ static u32 call_flags(const struct ofd *f, u32 flags) { return f->flags & O_NONB
 static i64 send(struct ofd *f, struct socket *s, struct iobuf *io, struct socket_message *m, u32 flags) {
   struct socket_context ctx = context();
   if (!m->who.pid) m->who = ctx.who;
-  i64 n = socket_send(s, io, m, call_flags(f, flags), &ctx);
+  i64 n = audited(s, &m->name, socket_send(s, io, m, call_flags(f, flags), &ctx));
   if (n == -EPIPE && !(flags & MSG_NOSIGNAL) && socket_is_stream(s)) signal_thread(current, SIGPIPE, NULL);
   return n;
 }

@@ -1,0 +1,118 @@
+"""The network in Chromium: the page talks to a guest's server; guests reach out only as the policy says."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Page
+
+pytestmark = pytest.mark.page
+
+BACKEND = '''
+class Echo:
+    """A way out that never leaves: each host answers with its name, then with what it is told, in capitals."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def connect(self, host, port):
+        self.asked.append((host, port))
+        if host == "closed.example.org":
+            import errno
+            raise OSError(errno.ECONNREFUSED, "nobody there")
+        return Connection(f"{host}:{port}\\n".encode())
+
+class Connection:
+    def __init__(self, first):
+        self.queue = asyncio.Queue()
+        self.queue.put_nowait(first)
+    async def read(self):
+        return await self.queue.get()
+    async def write(self, data):
+        self.queue.put_nowait(data.upper())
+    async def write_eof(self):
+        self.queue.put_nowait(b"")
+    async def close(self):
+        pass
+'''
+
+
+def test_page_talks_to_a_guests_server(page: Page) -> None:
+    """Told when it listens; bytes both ways, half close; refused when nobody listens."""
+    assert page.run("""
+        rt = await shared_runtime()
+        ports = []
+        rt.net.on_listen(ports.append)
+        server = await rt.spawn(["nc", "-l", "-p", "8123", "-e", "tr", "a-z", "A-Z"])
+        while not ports:
+            await asyncio.sleep(0.01)
+        stream = await rt.net.connect(8123)
+        await stream.write(b"hello " * 20000)
+        await stream.write_eof()
+        got = b""
+        while data := await stream.read():
+            got += data
+        await stream.close()
+        code = await server.wait()
+        try:
+            await rt.net.connect(8124)
+            refused = ""
+        except ConnectionRefusedError as e:
+            refused = type(e).__name__
+        [ports, got == b"HELLO " * 20000, code, refused]
+    """) == [[8123], True, 0, "ConnectionRefusedError"]
+
+
+def test_nothing_leaves_without_a_backend_and_the_log_says_so(page: Page) -> None:
+    got = page.run("""
+        rt = await shared_runtime()
+        script = "nc 93.184.216.34 80 </dev/null; echo $?; nslookup www.example.org 8.8.8.8; echo $?"
+        done = await rt.run(["sh", "-c", script])
+        end = time.monotonic() + 10
+        while len(rt.net.policy.log) < 2 and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        log = [[e.what, e.host, e.port, e.allowed] for e in rt.net.policy.log]
+        [done.stdout.decode().split(), done.stderr.decode(), log]
+    """)
+    assert got[0][0] == "1"
+    assert "unreachable" in got[1]
+    assert ["connect", "93.184.216.34", 80, False] in got[2]
+    assert ["datagram", "8.8.8.8", 53, False] in got[2]
+
+
+def test_the_policy_decides_and_names_reach_the_backend(page: Page) -> None:
+    """Default deny, allowed by name and port, the backend's errno, everything in the log."""
+    code = (
+        BACKEND
+        + """
+rt = await busybox(await new_runtime())
+echo = Echo()
+await rt.net.use(echo)
+rt.net.policy.allow("*.example.org", ports=[80])
+rt.net.policy.allow("10.0.0.0/8", program="*/busybox")
+script = '''
+for to in "www.example.org 80" "www.example.org 81" "closed.example.org 80" "www.example.com 80" \\
+    "10.1.2.3 9" "11.1.2.3 9"; do
+  echo "== $to"; echo some text | nc $to 2>&1
+done
+'''
+done = await rt.run(["sh", "-c", script], timeout=30)
+log = [[e.what, e.host, e.port, e.allowed] for e in rt.net.policy.log]
+await rt.net.use(None)
+after = await rt.run(["sh", "-c", "nc 10.1.2.3 9 2>&1"])
+rt.close()
+[done.stdout.decode(), log, echo.asked, after.stdout.decode()]
+"""
+    )
+    out, log, asked, after = page.run(code)
+    parts = {p.split("\n", 1)[0]: p.split("\n", 1)[1] for p in out.split("== ")[1:]}
+    assert parts["www.example.org 80"] == "www.example.org:80\nSOME TEXT\n"
+    assert "not permitted" in parts["www.example.org 81"], parts
+    assert "refused" in parts["closed.example.org 80"], parts
+    assert "bad address" in parts["www.example.com 80"], parts
+    assert parts["10.1.2.3 9"] == "10.1.2.3:9\nSOME TEXT\n"
+    assert "not permitted" in parts["11.1.2.3 9"], parts
+    assert [list(a) for a in asked] == [["www.example.org", 80], ["closed.example.org", 80], ["10.1.2.3", 9]]
+    assert ["resolve", "www.example.com", 0, False] in log
+    assert ["connect", "11.1.2.3", 9, False] in log
+    assert "unreachable" in after

@@ -1,0 +1,9 @@
+"""The network between guests, the page and the outside: connections both ways, what may leave, names.
+
+sockets   system calls of init's sockets                              (kernel worker)
+gate      connections and name queries that want out                 (kernel worker)
+policy    who may talk to whom: default deny, and the audit log      (page)
+names     DNS messages, and addresses that stand for names           (page)
+outside   RuntimeNet: `rt.net`                                       (page)
+wisp      a backend: many connections through one WebSocket
+"""
