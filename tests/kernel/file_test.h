@@ -74,7 +74,7 @@ static const char *block;
   } while (0)
 
 static struct fs_context *fs;
-static struct credentials root_cred, user_cred = {.uid = 1000, .gid = 1000, .euid = 1000, .egid = 1000, .fsuid = 1000, .fsgid = 1000};
+static struct credentials root_cred = {.cap_effective = CAPABILITIES_ALL}, user_cred = {.uid = 1000, .gid = 1000, .euid = 1000, .egid = 1000, .fsuid = 1000, .fsgid = 1000};
 static const struct credentials *cred = &root_cred;
 
 #define PATH(p) (&(struct path_at){.path = (p)})

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KERNEL = ROOT / "tidemark_py" / "kernel"
 BELOW = [
     *(f"core/{name}.c" for name in ("heap", "lock", "string", "log")),
-    *(f"file/{name}.c" for name in ("ofd", "fd", "inode")),
+    *(f"file/{name}.c" for name in ("ofd", "fd", "inode", "watch", "xattr")),
     *(f"ipc/{name}.c" for name in ("pipe", "poll")),
 ]
 ROOMS: dict[str, list[str]] = {"pipe": [], "tty": [f"tty/{p.name}" for p in sorted((KERNEL / "tty").glob("*.c"))]}

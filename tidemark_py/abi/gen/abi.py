@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "00a38b5552f02ec857b41ab1334a703b62673768c0e0e54936c8c13266275ead"
-ABI_HASH32: Final = 0x00a38b55
+ABI_HASH: Final = "8671ee130f6c06787e21f7b7fe7fc006c6c3e5177f5214dc4ddeba60ea75af53"
+ABI_HASH32: Final = 0x8671ee13
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -819,18 +819,18 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(2, "io_submit", (("ctx", "ulong"), ("nr", "long"), ("iocbpp", "ptr"),), "none", "", "io_submit(2)", False, "none", True),
     SyscallRow(3, "io_cancel", (("ctx", "ulong"), ("iocb", "ptr"), ("result", "ptr"),), "none", "", "io_cancel(2)", False, "none", True),
     SyscallRow(4, "io_getevents", (("ctx", "ulong"), ("min_nr", "long"), ("nr", "long"), ("events", "ptr"), ("timeout", "timespec"),), "none", "", "io_getevents(2)", False, "none", True),
-    SyscallRow(5, "setxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no attribute store: EOPNOTSUPP", "setxattr(2)", False, "none", True),
-    SyscallRow(6, "lsetxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no attribute store: EOPNOTSUPP", "lsetxattr(2)", False, "none", True),
-    SyscallRow(7, "fsetxattr", (("fd", "fd"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no attribute store: EOPNOTSUPP", "fsetxattr(2)", False, "none", True),
-    SyscallRow(8, "getxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no attribute store: ENODATA", "getxattr(2)", False, "none", True),
-    SyscallRow(9, "lgetxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no attribute store: ENODATA", "lgetxattr(2)", False, "none", True),
-    SyscallRow(10, "fgetxattr", (("fd", "fd"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no attribute store: ENODATA", "fgetxattr(2)", False, "none", True),
-    SyscallRow(11, "listxattr", (("path", "cstr"), ("list", "ptr"), ("size", "size"),), "partial", "no attribute store: the list is empty", "listxattr(2)", False, "none", True),
-    SyscallRow(12, "llistxattr", (("path", "cstr"), ("list", "ptr"), ("size", "size"),), "partial", "no attribute store: the list is empty", "llistxattr(2)", False, "none", True),
-    SyscallRow(13, "flistxattr", (("fd", "fd"), ("list", "ptr"), ("size", "size"),), "partial", "no attribute store: the list is empty", "flistxattr(2)", False, "none", True),
-    SyscallRow(14, "removexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no attribute store: ENODATA", "removexattr(2)", False, "none", True),
-    SyscallRow(15, "lremovexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no attribute store: ENODATA", "lremovexattr(2)", False, "none", True),
-    SyscallRow(16, "fremovexattr", (("fd", "fd"), ("name", "cstr"),), "partial", "no attribute store: ENODATA", "fremovexattr(2)", False, "none", True),
+    SyscallRow(5, "setxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no access control lists", "setxattr(2)", False, "none", True),
+    SyscallRow(6, "lsetxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no access control lists", "lsetxattr(2)", False, "none", True),
+    SyscallRow(7, "fsetxattr", (("fd", "fd"), ("name", "cstr"), ("value", "ptr"), ("size", "size"), ("flags", "int"),), "partial", "no access control lists", "fsetxattr(2)", False, "none", True),
+    SyscallRow(8, "getxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no access control lists", "getxattr(2)", False, "none", True),
+    SyscallRow(9, "lgetxattr", (("path", "cstr"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no access control lists", "lgetxattr(2)", False, "none", True),
+    SyscallRow(10, "fgetxattr", (("fd", "fd"), ("name", "cstr"), ("value", "ptr"), ("size", "size"),), "partial", "no access control lists", "fgetxattr(2)", False, "none", True),
+    SyscallRow(11, "listxattr", (("path", "cstr"), ("list", "ptr"), ("size", "size"),), "partial", "no access control lists", "listxattr(2)", False, "none", True),
+    SyscallRow(12, "llistxattr", (("path", "cstr"), ("list", "ptr"), ("size", "size"),), "partial", "no access control lists", "llistxattr(2)", False, "none", True),
+    SyscallRow(13, "flistxattr", (("fd", "fd"), ("list", "ptr"), ("size", "size"),), "partial", "no access control lists", "flistxattr(2)", False, "none", True),
+    SyscallRow(14, "removexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no access control lists", "removexattr(2)", False, "none", True),
+    SyscallRow(15, "lremovexattr", (("path", "cstr"), ("name", "cstr"),), "partial", "no access control lists", "lremovexattr(2)", False, "none", True),
+    SyscallRow(16, "fremovexattr", (("fd", "fd"), ("name", "cstr"),), "partial", "no access control lists", "fremovexattr(2)", False, "none", True),
     SyscallRow(17, "getcwd", (("buf", "outbuf"), ("size", "size"),), "full", "", "getcwd(2)", False, "none", True),
     SyscallRow(18, "lookup_dcookie", (("cookie", "ulong"), ("buf", "ptr"), ("len", "size"),), "none", "", "lookup_dcookie(2)", False, "none", True),
     SyscallRow(19, "eventfd2", (("initial", "uint"), ("flags", "flags"),), "full", "", "eventfd(2)", False, "none", True),
@@ -840,9 +840,9 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(23, "dup", (("oldfd", "fd"),), "full", "", "dup(2)", False, "none", True),
     SyscallRow(24, "dup3", (("oldfd", "fd"), ("newfd", "fd"), ("flags", "openflags"),), "full", "", "dup(2)", False, "none", True),
     SyscallRow(25, "fcntl", (("fd", "fd"), ("cmd", "uint"), ("arg", "ulong"),), "partial", "no leases, no F_NOTIFY", "fcntl(2)", True, "sys", True),
-    SyscallRow(26, "inotify_init1", (("flags", "flags"),), "none", "", "inotify_init1(2)", False, "none", True),
-    SyscallRow(27, "inotify_add_watch", (("fd", "fd"), ("path", "cstr"), ("mask", "flags"),), "none", "", "inotify_add_watch(2)", False, "none", True),
-    SyscallRow(28, "inotify_rm_watch", (("fd", "fd"), ("wd", "int"),), "none", "", "inotify_rm_watch(2)", False, "none", True),
+    SyscallRow(26, "inotify_init1", (("flags", "flags"),), "full", "", "inotify_init1(2)", False, "none", True),
+    SyscallRow(27, "inotify_add_watch", (("fd", "fd"), ("path", "cstr"), ("mask", "flags"),), "full", "", "inotify_add_watch(2)", False, "none", True),
+    SyscallRow(28, "inotify_rm_watch", (("fd", "fd"), ("wd", "int"),), "full", "", "inotify_rm_watch(2)", False, "none", True),
     SyscallRow(29, "ioctl", (("fd", "fd"), ("request", "uint"), ("arg", "ptr"),), "partial", "by what the descriptor is; unknown requests are ENOTTY", "ioctl(2)", True, "sys", True),
     SyscallRow(30, "ioprio_set", (("which", "int"), ("who", "int"), ("ioprio", "int"),), "none", "", "ioprio_set(2)", False, "none", True),
     SyscallRow(31, "ioprio_get", (("which", "int"), ("who", "int"),), "none", "", "ioprio_get(2)", False, "none", True),
@@ -903,8 +903,8 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(87, "timerfd_gettime", (("fd", "fd"), ("curr_value", "itimerspec"),), "full", "", "timerfd_gettime(2)", False, "none", True),
     SyscallRow(88, "utimensat", (("dirfd", "fd"), ("path", "cstr"), ("times", "timespec"), ("flags", "flags"),), "full", "", "utimensat(2)", False, "none", True),
     SyscallRow(89, "acct", (("filename", "cstr"),), "none", "", "acct(2)", False, "none", True),
-    SyscallRow(90, "capget", (("header", "ptr"), ("data", "ptr"),), "partial", "root has all capabilities, others none", "capget(2)", False, "none", True),
-    SyscallRow(91, "capset", (("header", "ptr"), ("data", "ptr"),), "partial", "only to what one has", "capset(2)", False, "none", True),
+    SyscallRow(90, "capget", (("header", "ptr"), ("data", "ptr"),), "full", "", "capget(2)", False, "none", True),
+    SyscallRow(91, "capset", (("header", "ptr"), ("data", "ptr"),), "partial", "capabilities of files are not honoured", "capset(2)", False, "none", True),
     SyscallRow(92, "personality", (("persona", "uint"),), "partial", "PER_LINUX only", "personality(2)", False, "none", True),
     SyscallRow(93, "exit", (("status", "int"),), "full", "", "exit(2)", False, "none", True),
     SyscallRow(94, "exit_group", (("status", "int"),), "full", "", "exit_group(2)", False, "none", True),
@@ -1133,10 +1133,10 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(460, "lsm_set_self_attr", (("attr", "uint"), ("ctx", "ptr"), ("size", "uint"), ("flags", "flags"),), "none", "", "lsm_set_self_attr(2)", False, "none", True),
     SyscallRow(461, "lsm_list_modules", (("ids", "ptr"), ("size", "ptr"), ("flags", "flags"),), "none", "", "lsm_list_modules(2)", False, "none", True),
     SyscallRow(462, "mseal", (("addr", "ulong"), ("len", "size"), ("flags", "ulong"),), "none", "", "mseal(2)", False, "none", True),
-    SyscallRow(463, "setxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"), ("args", "ptr"), ("size", "size"),), "none", "", "setxattrat(2)", False, "none", True),
-    SyscallRow(464, "getxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"), ("args", "ptr"), ("size", "size"),), "none", "", "getxattrat(2)", False, "none", True),
-    SyscallRow(465, "listxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("list", "ptr"), ("size", "size"),), "none", "", "listxattrat(2)", False, "none", True),
-    SyscallRow(466, "removexattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"),), "none", "", "removexattrat(2)", False, "none", True),
+    SyscallRow(463, "setxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"), ("args", "ptr"), ("size", "size"),), "full", "", "setxattrat(2)", False, "none", True),
+    SyscallRow(464, "getxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"), ("args", "ptr"), ("size", "size"),), "full", "", "getxattrat(2)", False, "none", True),
+    SyscallRow(465, "listxattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("list", "ptr"), ("size", "size"),), "full", "", "listxattrat(2)", False, "none", True),
+    SyscallRow(466, "removexattrat", (("dirfd", "fd"), ("path", "cstr"), ("at_flags", "flags"), ("name", "cstr"),), "full", "", "removexattrat(2)", False, "none", True),
 )
 
 

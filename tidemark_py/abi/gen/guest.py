@@ -2405,6 +2405,40 @@ class Nlmsghdr:
 
 
 @dataclass(slots=True)
+class XattrArgs:
+    """setxattrat(2), getxattrat(2)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QII")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "value": 0,
+        "size": 8,
+        "flags": 12,
+    }
+    value: int = 0
+    size: int = 0
+    flags: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.value,
+            self.size,
+            self.flags,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> XattrArgs:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+        )
+
+
+@dataclass(slots=True)
 class InotifyEvent:
     """inotify(7): head, the name follows"""
 

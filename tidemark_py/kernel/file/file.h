@@ -33,7 +33,15 @@ struct credentials {
   u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
   u32 group_count;
   u32 groups[32];
+  u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient; /* bit n: capability n */
+  u32 securebits;                                                              /* SECBIT_* of prctl(2) */
 };
+#define CAPABILITIES_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
+void credentials_init(struct credentials *c, u32 uid, u32 gid); /* as login leaves them: user 0 has all capabilities */
+/* May it act as `capability` allows? NULL, the kernel itself, may. */
+static inline bool credentials_capable(const struct credentials *c, u32 capability) {
+  return !c || (c->cap_effective >> capability & 1);
+}
 
 /* ---- inodes ---- */
 struct dirent_out { /* what readdir reports */
@@ -71,6 +79,7 @@ struct inode_ops {
   int (*open)(struct inode *ino, struct ofd *ofd); /* may replace ofd->ops and set ofd->priv (devices, procfs, fifos) */
   int (*getattr)(struct inode *ino);               /* refresh dynamic fields (procfs); may be NULL */
   void (*evict)(struct inode *ino);                /* last reference gone: free priv; the inode itself is freed after */
+  bool keeps_xattrs;                               /* extended attributes may be set (file/xattr.c keeps them) */
   void (*last_put)(struct inode *ino);             /* instead of evict: the file system keeps or frees the inode itself */
 };
 
@@ -89,6 +98,8 @@ struct inode {
   struct wait_queue wait;     /* fifo opens, locks */
   u32 mounted;                /* how many mounts stand on it; which one is seen depends on the way here (mount.c) */
   void *locks;                /* record locks (file/lock.c) */
+  struct inode_watch *watches; /* file/watch.c: each holds a reference */
+  struct xattr *xattrs;       /* file/xattr.c */
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
   u32 writers;                /* regular files: descriptions open for writing (execve's ETXTBSY) */
@@ -113,6 +124,7 @@ struct superblock {
   struct list link;                    /* all superblocks of one root, in mount order: sb->root_sb->mounts */
   struct list mounts;                  /* of the root file system: its mounts, itself not among them */
   struct superblock *root_sb;          /* NULL until mounted */
+  u32 watched;                         /* inode_watches on its inodes */
   u32 live_inodes;                     /* made by inode_init and not freed yet */
   u32 mount_id;
   u32 mount_flags;                     /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC of this mount alone */
@@ -150,6 +162,7 @@ struct ofd {
   const struct ofd_ops *ops;
   struct inode *inode;
   struct superblock *mount; /* opened through it, held; NULL for what has no path */
+  struct inode *dir;        /* the directory it was opened in, referenced; NULL where that is not known */
   u32 refs;
   u32 flags;     /* O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH ... */
   u64 pos;
@@ -274,7 +287,7 @@ int file_open(const struct fs_context *fs, const struct credentials *cred, const
 int file_open_walk(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
                    u32 walk_flags, struct ofd **out);
 int file_open_inode(struct inode *ino, const char *path, u32 flags, struct ofd **out);
-void ofd_set_mount(struct ofd *f, struct superblock *mount); /* right after the description was made */
+void ofd_set_way(struct ofd *f, const struct walk *w); /* right after the description was made */
 /* The path calls (file/name.c): mkdirat, mknodat, unlinkat, symlinkat, linkat, renameat2 with all their checks.
  * `at` as for path_walk. */
 int file_mkdir(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode);
@@ -294,6 +307,28 @@ void inode_drop_privileges(struct inode *ino); /* set-user-id and set-group-id g
 bool credentials_in_group(const struct credentials *cred, u32 gid);
 /* Absolute path of a directory as seen from fs->root, into buf: its length, -ENOENT when removed, -ERANGE. */
 i64 path_of_cwd(const struct fs_context *fs, char *buf, u32 bytes);
+
+/* ---- extended attributes (file/xattr.c): xattr(7) ---- */
+int xattr_set(struct inode *ino, const struct credentials *cred, const char *name, const void *value, u32 bytes, u32 flags);
+i64 xattr_get(struct inode *ino, const struct credentials *cred, const char *name, const void **value); /* borrowed */
+i64 xattr_list(const struct inode *ino, const struct credentials *cred, char *buf, u32 bytes);
+int xattr_remove(struct inode *ino, const struct credentials *cred, const char *name);
+
+/* ---- watches (file/watch.c): the events of inotify(7), IN_* in mask ---- */
+struct inode_watch {
+  struct inode_watch *next;
+  struct inode *inode;
+  u32 mask;
+  /* name: of a directory's entry, not NUL-terminated; IN_DELETE_SELF and IN_UNMOUNT come unasked, as the last event */
+  void (*event)(struct inode_watch *w, u32 mask, u32 cookie, const char *name, u32 bytes);
+};
+extern u32 inode_watch_count;
+void inode_watch_add(struct inode_watch *w, struct inode *ino);
+void inode_watch_remove(struct inode_watch *w);
+void inode_notify(struct inode *ino, u32 mask); /* its own watches alone */
+void inode_notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, u32 bytes, const struct inode *child);
+void walk_notify(const struct walk *w, u32 mask); /* the directory's watches, with the name, then its own */
+void ofd_notify(struct ofd *f, u32 mask);
 
 /* ---- locks (file/lock.c): fcntl(2) record locks, OFD locks, flock(2) ---- */
 struct file_lock_request {

@@ -63,6 +63,7 @@ void inode_get(struct inode *ino) { ino->refs++; }
 void inode_free(struct inode *ino) {
   struct superblock *sb = ino->sb;
   lock_free_all(ino);
+  xattr_free_all(ino);
   sb->live_inodes--;
   kfree(ino);
   superblock_release(sb);
@@ -70,7 +71,10 @@ void inode_free(struct inode *ino) {
 
 void inode_put(struct inode *ino) {
   kassert(ino->refs);
-  if (--ino->refs) return;
+  if (--ino->refs) {
+    if (UNLIKELY(ino->watches && !ino->nlink)) inode_watches_ended(ino);
+    return;
+  }
   if (ino->ops && ino->ops->last_put) {
     ino->ops->last_put(ino);
     return;
@@ -87,6 +91,12 @@ struct inode *inode_anonymous(u32 mode) {
 }
 
 /* ---- permissions ---- */
+void credentials_init(struct credentials *c, u32 uid, u32 gid) {
+  *c = (struct credentials){.uid = uid, .gid = gid, .euid = uid, .egid = gid, .suid = uid, .sgid = gid, .fsuid = uid, .fsgid = gid,
+                            .cap_bounding = CAPABILITIES_ALL};
+  if (!uid) c->cap_permitted = c->cap_effective = CAPABILITIES_ALL;
+}
+
 bool credentials_in_group(const struct credentials *cred, u32 gid) {
   if (cred->fsgid == gid) return true;
   for (u32 i = 0; i < cred->group_count; i++)
@@ -96,26 +106,30 @@ bool credentials_in_group(const struct credentials *cred, u32 gid) {
 
 int inode_permission(const struct inode *ino, const struct credentials *cred, u32 mask) {
   if (!cred) return 0;
-  if (cred->fsuid == 0) /* CAP_DAC_OVERRIDE: all but executing what nobody may execute */
-    return (mask & 1) && !S_ISDIR(ino->mode) && !(ino->mode & 0111) ? -EACCES : 0;
   u32 bits = ino->mode;
   if (cred->fsuid == ino->uid)
     bits >>= 6;
   else if (credentials_in_group(cred, ino->gid))
     bits >>= 3;
-  return (mask & ~bits & 7) ? -EACCES : 0;
+  if (!(mask & ~bits & 7)) return 0;
+  if (credentials_capable(cred, CAP_DAC_OVERRIDE)) /* all but executing what nobody may execute */
+    return (mask & 1) && !S_ISDIR(ino->mode) && !(ino->mode & 0111) ? -EACCES : 0;
+  bool reads = S_ISDIR(ino->mode) ? !(mask & 2) : mask == 4;
+  return reads && credentials_capable(cred, CAP_DAC_READ_SEARCH) ? 0 : -EACCES;
 }
 
 /* May `cred` remove or rename `victim` out of dir? (sticky directories: unlink(2)) */
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred) {
   int r = inode_permission(dir, cred, 3);
   if (r) return r;
-  if ((dir->mode & S_ISVTX) && cred && cred->fsuid && cred->fsuid != victim->uid && cred->fsuid != dir->uid) return -EPERM;
+  if ((dir->mode & S_ISVTX) && cred && cred->fsuid != victim->uid && cred->fsuid != dir->uid &&
+      !credentials_capable(cred, CAP_FOWNER))
+    return -EPERM;
   return 0;
 }
 
-static bool owner_or_root(const struct inode *ino, const struct credentials *cred) {
-  return !cred || cred->fsuid == 0 || cred->fsuid == ino->uid;
+bool inode_owner_or_capable(const struct inode *ino, const struct credentials *cred) {
+  return !cred || cred->fsuid == ino->uid || credentials_capable(cred, CAP_FOWNER);
 }
 
 void inode_attributes_changed(struct inode *ino) {
@@ -124,17 +138,17 @@ void inode_attributes_changed(struct inode *ino) {
 }
 
 int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode) {
-  if (!owner_or_root(ino, cred)) return -EPERM;
+  if (!inode_owner_or_capable(ino, cred)) return -EPERM;
   if (S_ISLNK(ino->mode)) return -EOPNOTSUPP;
   mode &= 07777;
-  if (cred && cred->fsuid && !credentials_in_group(cred, ino->gid)) mode &= ~(u32)S_ISGID;
+  if (cred && !credentials_in_group(cred, ino->gid) && !credentials_capable(cred, CAP_FSETID)) mode &= ~(u32)S_ISGID;
   ino->mode = (ino->mode & S_IFMT) | mode;
   inode_attributes_changed(ino);
   return 0;
 }
 
 int inode_chown(struct inode *ino, const struct credentials *cred, u32 uid, u32 gid) {
-  if (cred && cred->fsuid) {
+  if (!credentials_capable(cred, CAP_CHOWN)) {
     if (cred->fsuid != ino->uid) return uid == ~0u && gid == ~0u ? 0 : -EPERM;
     if (uid != ~0u && uid != ino->uid) return -EPERM;
     if (gid != ~0u && gid != ino->gid && !credentials_in_group(cred, gid)) return -EPERM;
@@ -162,7 +176,7 @@ int inode_set_times(struct inode *ino, const struct credentials *cred, const str
     set[1] = times[1].nsec == UTIME_NOW ? now : times[1].nsec == UTIME_OMIT ? ino->mtime : times[1];
   }
   if (none) return 0;
-  if (!owner_or_root(ino, cred)) {
+  if (!inode_owner_or_capable(ino, cred)) {
     if (!all_now) return -EPERM;
     int r = inode_permission(ino, cred, 2);
     if (r) return r;

@@ -10,7 +10,11 @@ void superblock_init(struct superblock *sb, const char *type, u32 magic);
 void superblock_release(struct superblock *sb); /* frees a dying one without inodes */
 void inode_free(struct inode *ino);             /* the end of an inode and of its superblock's count */
 void lock_free_all(struct inode *ino);
+void xattr_free_all(struct inode *ino);
+void inode_watches_ended(struct inode *ino);   /* nobody but watches may refer to it any more */
+void inode_watches_unmount(struct inode *ino); /* its file system goes */
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred);
+bool inode_owner_or_capable(const struct inode *ino, const struct credentials *cred); /* CAP_FOWNER */
 void inode_attributes_changed(struct inode *ino);
 /* takes a reference, gives one: the root of what is mounted here as seen through *mount, which becomes that mount */
 struct inode *inode_cross_mounts(struct inode *ino, struct superblock **mount);

@@ -1,6 +1,6 @@
 /* memfs: superblock, inodes and shadows of the in-memory file system; design in memfs.h. Directories are in
  * memfs_dir.c, file bodies in memfs_data.c. Follows tmpfs(5) where it has a say: ENOSPC by blocks and by inodes.
- * Missing: extended attributes, quotas, renameat2's RENAME_WHITEOUT. */
+ * Missing: quotas of users, renameat2's RENAME_WHITEOUT. */
 #include "memfs.h"
 
 /* ---- shadows by base ---- */
@@ -179,12 +179,23 @@ const struct inode_ops memfs_ops = {
     .truncate = memfs_truncate,
     .fallocate = memfs_fallocate,
     .changed = memfs_changed,
+    .keeps_xattrs = true,
     .last_put = memfs_last_put,
 };
 
 bool inode_is_memfs(const struct inode *ino) { return ino->ops == &memfs_ops; }
 
 /* ---- superblocks ---- */
+void memfs_unwatch(struct superblock *sb) {
+  struct memfs *fs = CONTAINER_OF(sb, struct memfs, sb);
+  while (sb->watched) {
+    LIST_FOR(m, &fs->inodes, struct memfs_inode, link) if (m->i.watches) {
+      inode_watches_unmount(&m->i); /* it may be the last to refer to the inode: start anew */
+      break;
+    }
+  }
+}
+
 void memfs_kill(struct superblock *sb) {
   struct memfs *fs = CONTAINER_OF(sb, struct memfs, sb);
   kassert(sb->dying);

@@ -136,6 +136,7 @@ bool inode_is_memfs(const struct inode *ino);
 
 struct memfs *memfs_over(const char *type, struct frozen_tree *tree, u64 limit_blocks); /* takes a reference on the tree */
 u64 memfs_references(const struct memfs *fs); /* references on its inodes, all together */
+void memfs_unwatch(struct superblock *sb);    /* it is being unmounted: every watch on it hears so and goes */
 void memfs_kill(struct superblock *sb);       /* superblock.kill: frees every inode, used or not */
 void memfs_ref(struct memfs_inode *m);        /* also for one without references */
 struct memfs_inode *memfs_shadow_find(struct memfs *fs, const struct frozen *base); /* borrowed or NULL */

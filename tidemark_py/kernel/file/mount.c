@@ -69,7 +69,7 @@ void superblock_discard(struct superblock *sb) { superblock_kill(sb); }
 
 bool superblock_in_use(const struct superblock *sb) {
   if (is_bind(sb)) return sb->holds;
-  u64 held = 1; /* sb->root */
+  u64 held = 1 + sb->watched; /* sb->root; a watch does not keep a file system mounted */
   const struct superblock *root_sb = sb->root_sb ? sb->root_sb : sb;
   LIST_FOR(m, &root_sb->mounts, struct superblock, link) {
     held += m->mountpoint->sb == sb;
@@ -153,6 +153,8 @@ int fs_unmount(struct superblock *sb, bool lazy) {
     if (goes && superblock_in_use(m) && !(lazy && is_bind(m))) return lazy ? -EOPNOTSUPP : -EBUSY;
     if (!goes && is_bind(m) && stands_on(m->root->sb, sb)) return -EBUSY; /* its files are still seen elsewhere */
   }
+  LIST_FOR(m, mounts, struct superblock, link)
+    if (stands_on(m, sb) && m->watched) m->kill == memfs_kill ? memfs_unwatch(m) : inode_watches_unmount(m->root);
   for (struct list *at = mounts->prev, *before; at != mounts; at = before) { /* what stands on others is newer */
     struct superblock *m = CONTAINER_OF(at, struct superblock, link);
     before = at->prev;

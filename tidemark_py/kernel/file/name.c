@@ -29,12 +29,14 @@ int file_mknod(const struct fs_context *fs, const struct credentials *cred, cons
   bool is_dir = S_ISDIR(mode);
   int r = walk_to_new(fs, cred, p, is_dir, w);
   if (r) return r;
-  if ((S_ISCHR(mode) || S_ISBLK(mode)) && cred && cred->fsuid) return -EPERM;
+  if ((S_ISCHR(mode) || S_ISBLK(mode)) && !credentials_capable(cred, CAP_MKNOD)) return -EPERM;
   if (!w->dir->ops->create) return -EPERM;
   mode = (mode & S_IFMT) | (mode & (is_dir ? 01777u : 07777u) & ~fs->umask);
   u32 uid, gid;
   new_inode_owner(w->dir, cred, &mode, &uid, &gid);
-  return w->dir->ops->create(w->dir, w->last, w->last_bytes, mode, uid, gid, rdev, &w->inode);
+  r = w->dir->ops->create(w->dir, w->last, w->last_bytes, mode, uid, gid, rdev, &w->inode);
+  if (!r) inode_notify_name(w->dir, IN_CREATE, 0, w->last, w->last_bytes, w->inode);
+  return r;
 }
 
 int file_mkdir(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 mode) {
@@ -50,7 +52,10 @@ int file_symlink(const struct fs_context *fs, const struct credentials *cred, co
   if (!w->dir->ops->symlink) return -EPERM;
   u32 mode = S_IFLNK, uid, gid;
   new_inode_owner(w->dir, cred, &mode, &uid, &gid);
-  return w->dir->ops->symlink(w->dir, w->last, w->last_bytes, target, uid, gid);
+  r = w->dir->ops->symlink(w->dir, w->last, w->last_bytes, target, uid, gid);
+  struct inode link = {.mode = S_IFLNK};
+  if (!r) inode_notify_name(w->dir, IN_CREATE, 0, w->last, w->last_bytes, &link);
+  return r;
 }
 
 int file_unlink(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, bool want_dir) {
@@ -72,7 +77,20 @@ int file_unlink(const struct fs_context *fs, const struct credentials *cred, con
   if (!want_dir && S_ISDIR(ino->mode)) return -EISDIR;
   if (w->mount != w->dir_mount || ino->mounted || ino == fs->root) return -EBUSY;
   if (!w->dir->ops->unlink) return -EPERM;
-  return w->dir->ops->unlink(w->dir, w->last, w->last_bytes, want_dir);
+  if ((r = w->dir->ops->unlink(w->dir, w->last, w->last_bytes, want_dir))) return r;
+  if (!want_dir) inode_notify(ino, IN_ATTRIB); /* its count of links */
+  struct inode gone = {.mode = ino->mode};
+  inode_put(ino); /* perhaps its last moment: said before the name's */
+  w->inode = NULL;
+  inode_notify_name(w->dir, IN_DELETE, 0, w->last, w->last_bytes, &gone);
+  return 0;
+}
+
+/* proc(5) protected_hardlinks: not to what one neither owns nor may change, nor to set-id programs. */
+static bool may_link_to(const struct inode *ino, const struct credentials *cred) {
+  if (inode_owner_or_capable(ino, cred)) return true;
+  bool set_id = (ino->mode & S_ISUID) || (ino->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+  return S_ISREG(ino->mode) && !set_id && !inode_permission(ino, cred, 6);
 }
 
 int file_link(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from, u32 walk_flags,
@@ -84,12 +102,26 @@ int file_link(const struct fs_context *fs, const struct credentials *cred, const
   if (r) return r;
   struct inode *ino = source->inode;
   if (ino->sb != w->dir->sb || source->mount != w->dir_mount) return -EXDEV;
+  if (!may_link_to(ino, cred)) return -EPERM;
   if (S_ISDIR(ino->mode)) return -EPERM;
   if (!w->dir->ops->link || ino->ops != w->dir->ops) return -EPERM;
   if (!ino->nlink && !ino->linkable) return -ENOENT;
   r = w->dir->ops->link(w->dir, w->last, w->last_bytes, ino);
-  if (!r) ino->linkable = false;
-  return r;
+  if (r) return r;
+  ino->linkable = false;
+  inode_notify(ino, IN_ATTRIB);
+  inode_notify_name(w->dir, IN_CREATE, 0, w->last, w->last_bytes, ino);
+  return 0;
+}
+
+static u32 next_cookie;
+
+static void notify_moved(const struct walk *from, const struct walk *to, struct inode *moved, struct inode *replaced) {
+  u32 cookie = ++next_cookie;
+  inode_notify_name(from->dir, IN_MOVED_FROM, cookie, from->last, from->last_bytes, moved);
+  inode_notify_name(to->dir, IN_MOVED_TO, cookie, to->last, to->last_bytes, moved);
+  if (replaced) inode_notify(replaced, IN_ATTRIB);
+  inode_notify(moved, IN_MOVE_SELF);
 }
 
 int file_rename(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from,
@@ -119,5 +151,10 @@ int file_rename(const struct fs_context *fs, const struct credentials *cred, con
   if (o->mount != o->dir_mount || o->inode->mounted || o->inode == fs->root) return -EBUSY;
   if (n->inode && (n->mount != n->dir_mount || n->inode->mounted || n->inode == fs->root)) return -EBUSY;
   if (!o->dir->ops->rename || o->dir->ops != n->dir->ops) return -EPERM;
-  return o->dir->ops->rename(o->dir, o->last, o->last_bytes, n->dir, n->last, n->last_bytes, flags);
+  if ((r = o->dir->ops->rename(o->dir, o->last, o->last_bytes, n->dir, n->last, n->last_bytes, flags))) return r;
+  if (!inode_watch_count || o->inode == n->inode) return 0;
+  bool exchange = flags & RENAME_EXCHANGE;
+  notify_moved(o, n, o->inode, exchange ? NULL : n->inode);
+  if (exchange) notify_moved(n, o, n->inode, NULL);
+  return 0;
 }

@@ -18,17 +18,19 @@ struct ofd *ofd_new(struct inode *inode, const struct ofd_ops *ops, u32 flags, v
   return f;
 }
 
-void ofd_set_mount(struct ofd *f, struct superblock *mount) {
+void ofd_set_way(struct ofd *f, const struct walk *w) {
   kassert(!f->mount);
-  f->mount = mount;
-  mount_hold(mount);
-  if (mount && is_writer(f)) mount->writers++;
+  f->mount = w->mount;
+  mount_hold(w->mount);
+  if (is_writer(f)) w->mount->writers++;
+  if (w->dir && w->dir_mount == w->mount && w->inode == f->inode) inode_get(f->dir = w->dir);
 }
 
 void ofd_get(struct ofd *f) { f->refs++; }
 
 void ofd_put(struct ofd *f) {
   kassert(f->refs);
+  if (f->refs == 1) ofd_notify(f, (f->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
   if (--f->refs) return;
   while (!list_empty(&f->poll_hooks)) {
     struct poll_hook *h = CONTAINER_OF(f->poll_hooks.next, struct poll_hook, link);
@@ -40,6 +42,7 @@ void ofd_put(struct ofd *f) {
   if (is_writer(f)) f->inode->writers--;
   if (f->mount && is_writer(f)) f->mount->writers--;
   if (f->inode) inode_put(f->inode);
+  if (f->dir) inode_put(f->dir);
   mount_drop(f->mount);
   kfree(f->path);
   kfree(f);
@@ -68,11 +71,16 @@ static int may(const struct ofd *f, u32 refused_mode) {
   return (f->flags & O_PATH) || (f->flags & O_ACCMODE) == refused_mode || (f->flags & O_ACCMODE) == O_ACCMODE ? -EBADF : 0;
 }
 
+static i64 told(struct ofd *f, i64 r, u32 mask) {
+  if (r > 0) ofd_notify(f, mask);
+  return r;
+}
+
 i64 ofd_pread(struct ofd *f, struct iobuf *io, u64 pos) {
   int r = may(f, O_WRONLY);
   if (r) return r;
   if (!f->ops->seek) return -ESPIPE;
-  return f->ops->read ? f->ops->read(f, io, &pos) : -EINVAL;
+  return f->ops->read ? told(f, f->ops->read(f, io, &pos), IN_ACCESS) : -EINVAL;
 }
 
 i64 ofd_pwrite(struct ofd *f, struct iobuf *io, u64 pos) {
@@ -82,13 +90,13 @@ i64 ofd_pwrite(struct ofd *f, struct iobuf *io, u64 pos) {
   if (!f->ops->write) return -EINVAL;
   if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode) pos = f->inode->size; /* Linux appends here too: pwrite(2) BUGS */
-  return f->ops->write(f, io, &pos);
+  return told(f, f->ops->write(f, io, &pos), IN_MODIFY);
 }
 
 i64 ofd_read(struct ofd *f, struct iobuf *io) {
   int r = may(f, O_WRONLY);
   if (r) return r;
-  return f->ops->read ? f->ops->read(f, io, &f->pos) : -EINVAL;
+  return f->ops->read ? told(f, f->ops->read(f, io, &f->pos), IN_ACCESS) : -EINVAL;
 }
 
 i64 ofd_write(struct ofd *f, struct iobuf *io) {
@@ -97,7 +105,7 @@ i64 ofd_write(struct ofd *f, struct iobuf *io) {
   if (!f->ops->write) return -EINVAL;
   if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode && S_ISREG(f->inode->mode)) f->pos = f->inode->size;
-  return f->ops->write(f, io, &f->pos);
+  return told(f, f->ops->write(f, io, &f->pos), IN_MODIFY);
 }
 
 /* Through the page operation, so that it works for every file system that has one. */

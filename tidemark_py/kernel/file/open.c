@@ -1,6 +1,6 @@
 /* open: open(2), from path to description. Called by sys/, task/ (exec) and anything that opens for the kernel itself.
  * Follows open(2) and openat2(2). A device, a fifo or a procfs file finishes the description in its own opener.
- * Missing: O_NOATIME's owner check (times of access are not kept), O_DIRECT (taken and ignored, as tmpfs does). */
+ * Missing: O_DIRECT (taken and ignored, as tmpfs does). */
 #include "inode.h"
 
 /* What F_GETFL shows. O_NOCTTY stays until the opener has seen it. */
@@ -51,6 +51,7 @@ static int may_open(const struct inode *ino, const struct superblock *mount, con
     if (ino->write_denied) return -ETXTBSY;
     if ((r = mount_may_write(mount, ino))) return r;
   }
+  if ((flags & O_NOATIME) && !inode_owner_or_capable(ino, cred)) return -EPERM;
   if ((S_ISCHR(ino->mode) || S_ISBLK(ino->mode)) && mount && (mount->mount_flags & MS_NODEV)) return -EACCES;
   return 0;
 }
@@ -62,7 +63,7 @@ void new_inode_owner(const struct inode *dir, const struct credentials *cred, u3
   *gid = dir->gid;
   if (S_ISDIR(*mode))
     *mode |= S_ISGID;
-  else if ((*mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && cred && cred->fsuid && !credentials_in_group(cred, *gid))
+  else if ((*mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !credentials_capable(cred, CAP_FSETID) && !credentials_in_group(cred, *gid))
     *mode &= ~(u32)S_ISGID;
 }
 
@@ -93,6 +94,7 @@ static int open_tmpfile(const struct fs_context *fs, const struct credentials *c
   u32 n = (u32)strlen(w->path);
   ksnprintf(w->path + n, PATH_BYTES - n, "/#%llu", (unsigned long long)made->ino);
   r = file_open_inode(made, w->path, flags & ~(u32)O_EXCL, out);
+  if (!r) ofd_set_way(*out, w);
   inode_put(made);
   return r;
 }
@@ -122,14 +124,21 @@ static int open_walked(const struct fs_context *fs, const struct credentials *cr
   if (tmpfile) return open_tmpfile(fs, cred, w, flags, mode, out);
   struct inode *ino = w->inode;
   if ((flags & O_DIRECTORY) && !S_ISDIR(ino->mode)) return -ENOTDIR;
+  bool truncated = false;
   if (!(flags & O_PATH) && !made) {
     if ((r = may_open(ino, w->mount, cred, flags))) return r;
     if ((flags & O_TRUNC) && S_ISREG(ino->mode) && ino->ops->truncate) {
       if ((r = ino->ops->truncate(ino, 0))) return r;
-      if (cred && cred->fsuid) inode_drop_privileges(ino);
+      if (!credentials_capable(cred, CAP_FSETID)) inode_drop_privileges(ino);
+      truncated = true;
     }
   }
-  return file_open_inode(ino, w->path, flags, out);
+  if (made) inode_notify_name(w->dir, IN_CREATE, 0, w->last, w->last_bytes, ino);
+  if ((r = file_open_inode(ino, w->path, flags, out))) return r;
+  ofd_set_way(*out, w);
+  ofd_notify(*out, IN_OPEN);
+  if (truncated) ofd_notify(*out, IN_MODIFY);
+  return 0;
 }
 
 int file_open_walk(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, u32 mode,
@@ -143,7 +152,6 @@ int file_open_walk(const struct fs_context *fs, const struct credentials *cred, 
   struct walk *w = walk_new();
   if (!w) return -ENOMEM;
   int r = open_walked(fs, cred, p, flags, mode, walk_flags, w, out);
-  if (!r) ofd_set_mount(*out, w->mount);
   walk_free(w);
   return r;
 }

@@ -1393,6 +1393,16 @@
 #define XATTR_LIST_MAX 0x10000
 #define XATTR_SIZE_MAX 0x10000
 
+/* securebits */
+#define SECBIT_NOROOT 1
+#define SECBIT_NOROOT_LOCKED 2
+#define SECBIT_NO_SETUID_FIXUP 4
+#define SECBIT_NO_SETUID_FIXUP_LOCKED 8
+#define SECBIT_KEEP_CAPS 16
+#define SECBIT_KEEP_CAPS_LOCKED 32
+#define SECBIT_NO_CAP_AMBIENT_RAISE 64
+#define SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED 128
+
 /* inotify */
 #define IN_ACCESS 1
 #define IN_MODIFY 2
@@ -3719,6 +3729,17 @@ _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_type) == 4, "nlmsghdr.nlmsg
 _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_flags) == 6, "nlmsghdr.nlmsg_flags");
 _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_seq) == 8, "nlmsghdr.nlmsg_seq");
 _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_pid) == 12, "nlmsghdr.nlmsg_pid");
+
+/* setxattrat(2), getxattrat(2) */
+struct guest_xattr_args {
+  u64 value;
+  u32 size;
+  u32 flags;
+};
+_Static_assert(sizeof(struct guest_xattr_args) == 16, "xattr_args");
+_Static_assert(offsetof(struct guest_xattr_args, value) == 0, "xattr_args.value");
+_Static_assert(offsetof(struct guest_xattr_args, size) == 8, "xattr_args.size");
+_Static_assert(offsetof(struct guest_xattr_args, flags) == 12, "xattr_args.flags");
 
 /* inotify(7): head, the name follows */
 struct guest_inotify_event {

@@ -22,6 +22,9 @@ static i64 call_epoll_pwait(const u64 a[6]) { return sys_epoll_pwait((i32)a[0], 
 static i64 call_dup(const u64 a[6]) { return sys_dup((i32)a[0]); }
 static i64 call_dup3(const u64 a[6]) { return sys_dup3((i32)a[0], (i32)a[1], (u32)a[2]); }
 static i64 call_fcntl(const u64 a[6]) { return sys_fcntl((i32)a[0], (u32)a[1], a[2]); }
+static i64 call_inotify_init1(const u64 a[6]) { return sys_inotify_init1((u32)a[0]); }
+static i64 call_inotify_add_watch(const u64 a[6]) { return sys_inotify_add_watch((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_inotify_rm_watch(const u64 a[6]) { return sys_inotify_rm_watch((i32)a[0], (i32)a[1]); }
 static i64 call_ioctl(const u64 a[6]) { return sys_ioctl((i32)a[0], (u32)a[1], a[2]); }
 static i64 call_flock(const u64 a[6]) { return sys_flock((i32)a[0], (i32)a[1]); }
 static i64 call_mknodat(const u64 a[6]) { return sys_mknodat((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
@@ -229,6 +232,10 @@ static i64 call_openat2(const u64 a[6]) { return sys_openat2((i32)a[0], a[1], a[
 static i64 call_faccessat2(const u64 a[6]) { return sys_faccessat2((i32)a[0], a[1], (i32)a[2], (u32)a[3]); }
 static i64 call_epoll_pwait2(const u64 a[6]) { return sys_epoll_pwait2((i32)a[0], a[1], (i32)a[2], a[3], a[4], a[5]); }
 static i64 call_fchmodat2(const u64 a[6]) { return sys_fchmodat2((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
+static i64 call_setxattrat(const u64 a[6]) { return sys_setxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4], a[5]); }
+static i64 call_getxattrat(const u64 a[6]) { return sys_getxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4], a[5]); }
+static i64 call_listxattrat(const u64 a[6]) { return sys_listxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4]); }
+static i64 call_removexattrat(const u64 a[6]) { return sys_removexattrat((i32)a[0], a[1], (u32)a[2], a[3]); }
 
 const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [0] = {"io_setup", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_UINT, SYSCALL_ARG_PTR}},
@@ -257,9 +264,9 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [23] = {"dup", call_dup, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_FD}},
   [24] = {"dup3", call_dup3, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_FD, SYSCALL_ARG_OPENFLAGS}},
   [25] = {"fcntl", call_fcntl, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_UINT, SYSCALL_ARG_ULONG}},
-  [26] = {"inotify_init1", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},
-  [27] = {"inotify_add_watch", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
-  [28] = {"inotify_rm_watch", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
+  [26] = {"inotify_init1", call_inotify_init1, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},
+  [27] = {"inotify_add_watch", call_inotify_add_watch, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
+  [28] = {"inotify_rm_watch", call_inotify_rm_watch, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
   [29] = {"ioctl", call_ioctl, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_SYS, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_UINT, SYSCALL_ARG_PTR}},
   [30] = {"ioprio_set", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
   [31] = {"ioprio_get", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
@@ -320,7 +327,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [87] = {"timerfd_gettime", call_timerfd_gettime, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_ITIMERSPEC}},
   [88] = {"utimensat", call_utimensat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_FLAGS}},
   [89] = {"acct", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_CSTR}},
-  [90] = {"capget", call_capget, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
+  [90] = {"capget", call_capget, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
   [91] = {"capset", call_capset, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
   [92] = {"personality", call_personality, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 1, {SYSCALL_ARG_UINT}},
   [93] = {"exit", call_exit, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_INT}},
@@ -550,10 +557,10 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [460] = {"lsm_set_self_attr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_UINT, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
   [461] = {"lsm_list_modules", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
   [462] = {"mseal", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_SIZE, SYSCALL_ARG_ULONG}},
-  [463] = {"setxattrat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
-  [464] = {"getxattrat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
-  [465] = {"listxattrat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
-  [466] = {"removexattrat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR}},
+  [463] = {"setxattrat", call_setxattrat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
+  [464] = {"getxattrat", call_getxattrat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 6, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
+  [465] = {"listxattrat", call_listxattrat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE}},
+  [466] = {"removexattrat", call_removexattrat, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_CSTR}},
 };
 
 const char *const syscall_arg_names[SYSCALL_TABLE_ROWS][6] = {

@@ -65,18 +65,18 @@ extern const char *const syscall_arg_names[SYSCALL_TABLE_ROWS][6];
 /* The name of an errno value ("ENOENT"), or NULL. */
 const char *errno_name(i32 value);
 
-i64 sys_setxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no attribute store: EOPNOTSUPP */
-i64 sys_lsetxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no attribute store: EOPNOTSUPP */
-i64 sys_fsetxattr(i32 fd, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no attribute store: EOPNOTSUPP */
-i64 sys_getxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size); /* no attribute store: ENODATA */
-i64 sys_lgetxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size); /* no attribute store: ENODATA */
-i64 sys_fgetxattr(i32 fd, uaddr_t name, uaddr_t value, u64 size); /* no attribute store: ENODATA */
-i64 sys_listxattr(uaddr_t path, uaddr_t list, u64 size); /* no attribute store: the list is empty */
-i64 sys_llistxattr(uaddr_t path, uaddr_t list, u64 size); /* no attribute store: the list is empty */
-i64 sys_flistxattr(i32 fd, uaddr_t list, u64 size); /* no attribute store: the list is empty */
-i64 sys_removexattr(uaddr_t path, uaddr_t name); /* no attribute store: ENODATA */
-i64 sys_lremovexattr(uaddr_t path, uaddr_t name); /* no attribute store: ENODATA */
-i64 sys_fremovexattr(i32 fd, uaddr_t name); /* no attribute store: ENODATA */
+i64 sys_setxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no access control lists */
+i64 sys_lsetxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no access control lists */
+i64 sys_fsetxattr(i32 fd, uaddr_t name, uaddr_t value, u64 size, i32 flags); /* no access control lists */
+i64 sys_getxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size); /* no access control lists */
+i64 sys_lgetxattr(uaddr_t path, uaddr_t name, uaddr_t value, u64 size); /* no access control lists */
+i64 sys_fgetxattr(i32 fd, uaddr_t name, uaddr_t value, u64 size); /* no access control lists */
+i64 sys_listxattr(uaddr_t path, uaddr_t list, u64 size); /* no access control lists */
+i64 sys_llistxattr(uaddr_t path, uaddr_t list, u64 size); /* no access control lists */
+i64 sys_flistxattr(i32 fd, uaddr_t list, u64 size); /* no access control lists */
+i64 sys_removexattr(uaddr_t path, uaddr_t name); /* no access control lists */
+i64 sys_lremovexattr(uaddr_t path, uaddr_t name); /* no access control lists */
+i64 sys_fremovexattr(i32 fd, uaddr_t name); /* no access control lists */
 i64 sys_getcwd(uaddr_t buf, u64 size);
 i64 sys_eventfd2(u32 initial, u32 flags);
 i64 sys_epoll_create1(u32 flags);
@@ -85,6 +85,9 @@ i64 sys_epoll_pwait(i32 epfd, uaddr_t events, i32 maxevents, i32 timeout_ms, uad
 i64 sys_dup(i32 oldfd);
 i64 sys_dup3(i32 oldfd, i32 newfd, u32 flags);
 i64 sys_fcntl(i32 fd, u32 cmd, u64 arg); /* no leases, no F_NOTIFY */
+i64 sys_inotify_init1(u32 flags);
+i64 sys_inotify_add_watch(i32 fd, uaddr_t path, u32 mask);
+i64 sys_inotify_rm_watch(i32 fd, i32 wd);
 i64 sys_ioctl(i32 fd, u32 request, uaddr_t arg); /* by what the descriptor is; unknown requests are ENOTTY */
 i64 sys_flock(i32 fd, i32 operation);
 i64 sys_mknodat(i32 dirfd, uaddr_t path, u32 mode, u32 dev); /* devices only for root */
@@ -139,8 +142,8 @@ i64 sys_timerfd_create(i32 clockid, u32 flags);
 i64 sys_timerfd_settime(i32 fd, u32 flags, uaddr_t new_value, uaddr_t old_value);
 i64 sys_timerfd_gettime(i32 fd, uaddr_t curr_value);
 i64 sys_utimensat(i32 dirfd, uaddr_t path, uaddr_t times, u32 flags);
-i64 sys_capget(uaddr_t header, uaddr_t data); /* root has all capabilities, others none */
-i64 sys_capset(uaddr_t header, uaddr_t data); /* only to what one has */
+i64 sys_capget(uaddr_t header, uaddr_t data);
+i64 sys_capset(uaddr_t header, uaddr_t data); /* capabilities of files are not honoured */
 i64 sys_personality(u32 persona); /* PER_LINUX only */
 i64 sys_exit(i32 status);
 i64 sys_exit_group(i32 status);
@@ -292,5 +295,9 @@ i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how, u64 size); /* RESOLVE_CACH
 i64 sys_faccessat2(i32 dirfd, uaddr_t path, i32 mode, u32 flags);
 i64 sys_epoll_pwait2(i32 epfd, uaddr_t events, i32 maxevents, uaddr_t timeout, uaddr_t sigmask, u64 sigsetsize); /* EINTR is never restarted */
 i64 sys_fchmodat2(i32 dirfd, uaddr_t path, u32 mode, u32 flags);
+i64 sys_setxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t name, uaddr_t args, u64 size);
+i64 sys_getxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t name, uaddr_t args, u64 size);
+i64 sys_listxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t list, u64 size);
+i64 sys_removexattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t name);
 
 #endif

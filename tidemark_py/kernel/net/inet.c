@@ -140,7 +140,7 @@ int inet_bind(struct socket *s, const struct socket_context *ctx, const struct s
   if (r) return r == -EAFNOSUPPORT && s->domain == AF_INET && ADDRESS_FAMILY(a) == AF_UNSPEC ? -EINVAL : r;
   struct endpoint e = endpoint_of(a);
   if (!is_any(&e) && !is_loopback(&e)) return -EADDRNOTAVAIL;
-  if (e.port && e.port < 1024 && ctx->cred->euid) return -EACCES;
+  if (e.port && e.port < 1024 && !credentials_capable(ctx->cred, CAP_NET_BIND_SERVICE)) return -EACCES;
   return take_port(s, &e);
 }
 

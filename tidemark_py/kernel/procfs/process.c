@@ -138,9 +138,9 @@ static int show_status(struct text *t, const struct proc_node *n) {
   text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
               (unsigned long long)(th ? th->pending.set : 0), (unsigned long long)p->pending.set,
               (unsigned long long)(th ? th->blocked : 0), (unsigned long long)ignored, (unsigned long long)caught);
-  unsigned long long caps = c->euid ? 0 : 0x1ffffffffffull;
-  text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n", 0ull, caps, caps,
-              0x1ffffffffffull, 0ull);
+  text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+              (unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted, (unsigned long long)c->cap_effective,
+              (unsigned long long)c->cap_bounding, (unsigned long long)c->cap_ambient);
   u32 cpus = proc_cpus();
   text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t%x\nCpus_allowed_list:\t", p->no_new_privs,
               (1u << cpus) - 1);

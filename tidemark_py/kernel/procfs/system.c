@@ -2,6 +2,7 @@
  *
  * Numbers that describe hardware are what a tab can honestly claim: two harts at most, memory bounded by 2 GiB, no
  * swap, no disks. Missing: interrupts, diskstats, slabinfo, most of sys/. */
+#include "../ipc/inotify.h"
 #include "proc.h"
 
 typedef unsigned long long ull;
@@ -186,6 +187,9 @@ SHOW_NUMBER(show_file_max, 1u << 20)
 SHOW_NUMBER(show_pipe_max, PIPE_MAX_BYTES)
 SHOW_NUMBER(show_nr_open, FD_LIMIT_HARD)
 SHOW_NUMBER(show_somaxconn, 4096)
+SHOW_NUMBER(show_inotify_events, INOTIFY_MAX_EVENTS)
+SHOW_NUMBER(show_inotify_instances, INOTIFY_MAX_INSTANCES)
+SHOW_NUMBER(show_inotify_watches, INOTIFY_MAX_WATCHES)
 SHOW_NUMBER(show_50, 50)
 SHOW_TEXT(show_core_pattern, "core\n")
 SHOW_TEXT(show_port_range, "32768\t60999\n")
@@ -214,8 +218,13 @@ static const struct proc_file files[] = {
     {.path = "swaps", .show = show_swaps},
     {.path = "sys/fs/file-max", .show = show_file_max},
     {.path = "sys/fs/file-nr", .show = show_file_nr},
+    {.path = "sys/fs/inotify/max_queued_events", .show = show_inotify_events},
+    {.path = "sys/fs/inotify/max_user_instances", .show = show_inotify_instances},
+    {.path = "sys/fs/inotify/max_user_watches", .show = show_inotify_watches},
     {.path = "sys/fs/nr_open", .show = show_nr_open},
     {.path = "sys/fs/pipe-max-size", .show = show_pipe_max},
+    {.path = "sys/fs/protected_hardlinks", .show = show_1},
+    {.path = "sys/fs/protected_symlinks", .show = show_0},
     {.path = "sys/kernel/cap_last_cap", .show = show_cap_last},
     {.path = "sys/kernel/core_pattern", .show = show_core_pattern},
     {.path = "sys/kernel/domainname", .show = show_domainname},

@@ -55,5 +55,6 @@ i64 sys_getdents64(i32 fd, uaddr_t dirp, u32 count) {
   if (!d.used && !r && d.full) r = -EINVAL; /* not even one fits */
   if (d.used && !(r = copy_out(dirp, d.buffer, d.used))) f->pos = d.pos;
   kfree(d.buffer);
+  if (!r) ofd_notify(f, IN_ACCESS);
   return r ? r : (i64)d.used;
 }

@@ -105,7 +105,7 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   case F_GETOWN_EX:
   case F_SETOWN_EX: return owner_ex(f, cmd, arg);
   case F_GETPIPE_SZ: return pipe_capacity(f);
-  case F_SETPIPE_SZ: return pipe_set_capacity(f, (u32)MIN(arg, 0xffffffffull), !caller()->euid);
+  case F_SETPIPE_SZ: return pipe_set_capacity(f, (u32)MIN(arg, 0xffffffffull), credentials_capable(caller(), CAP_SYS_RESOURCE));
   default: return -EINVAL; /* F_ADD_SEALS, leases, F_NOTIFY ... */
   }
 }

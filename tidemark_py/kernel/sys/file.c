@@ -25,7 +25,8 @@ static i64 write_at(struct ofd *f, struct iobuf *io, const i64 *pos) {
   }
   i64 r = pos ? ofd_pwrite(f, io, (u64)*pos) : ofd_write(f, io);
   if (UNLIKELY(r == -EPIPE)) signal_thread(current, SIGPIPE, NULL);
-  if (r > 0 && regular && (ino->mode & (S_ISUID | S_ISGID)) && caller()->fsuid) inode_drop_privileges(ino);
+  if (r > 0 && regular && (ino->mode & (S_ISUID | S_ISGID)) && !credentials_capable(caller(), CAP_FSETID))
+    inode_drop_privileges(ino);
   return r;
 }
 
@@ -86,7 +87,7 @@ static i64 resize(struct inode *ino, i64 length) {
     return -EFBIG;
   }
   int r = file_truncate(ino, (u64)length);
-  if (!r && caller()->fsuid) inode_drop_privileges(ino);
+  if (!r && !credentials_capable(caller(), CAP_FSETID)) inode_drop_privileges(ino);
   return r;
 }
 
@@ -97,7 +98,9 @@ i64 sys_truncate(uaddr_t path, i64 length) {
   if (r) return r;
   if (S_ISREG(w->inode->mode) && (r = mount_may_write(w->mount, w->inode))) return r;
   if (S_ISREG(w->inode->mode) && (r = inode_permission(w->inode, caller(), 2))) return r;
-  return resize(w->inode, length);
+  i64 done = resize(w->inode, length);
+  if (!done) walk_notify(w, IN_MODIFY);
+  return done;
 }
 
 i64 sys_ftruncate(i32 fd, i64 length) {
@@ -105,7 +108,9 @@ i64 sys_ftruncate(i32 fd, i64 length) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f || (f->flags & O_PATH)) return -EBADF;
   if ((f->flags & O_ACCMODE) == O_RDONLY || !f->inode || !S_ISREG(f->inode->mode)) return -EINVAL;
-  return resize(f->inode, length);
+  i64 done = resize(f->inode, length);
+  if (!done) ofd_notify(f, IN_MODIFY);
+  return done;
 }
 
 i64 sys_fallocate(i32 fd, i32 mode, i64 offset, i64 length) {
@@ -125,7 +130,9 @@ i64 sys_fallocate(i32 fd, i32 mode, i64 offset, i64 length) {
     signal_thread(current, SIGXFSZ, NULL);
     return -EFBIG;
   }
-  return ino->ops->fallocate(ino, (u32)mode, (u64)offset, (u64)length);
+  int r = ino->ops->fallocate(ino, (u32)mode, (u64)offset, (u64)length);
+  if (!r) ofd_notify(f, IN_MODIFY);
+  return r;
 }
 
 /* ---- from file to descriptor ---- */

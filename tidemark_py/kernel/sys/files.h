@@ -41,6 +41,25 @@ static inline void path_arg_cleanup(struct path_arg *a) {
   if (a->dir) ofd_put(a->dir);
 }
 #define AUTO_PATH __attribute__((cleanup(path_arg_cleanup)))
+/* What a call is about, by path or by descriptor: an inode and the mount it was reached through. */
+struct target {
+  struct inode *inode;
+  struct superblock *mount; /* NULL: no path leads there */
+  struct walk *walk;        /* one of these holds both */
+  struct ofd *ofd;
+};
+static inline void target_cleanup(struct target *t) {
+  walk_free(t->walk);
+  if (t->ofd) ofd_put(t->ofd);
+}
+#define AUTO_TARGET __attribute__((cleanup(target_cleanup)))
+int target_in(struct target *t, i32 dirfd, uaddr_t path, u32 flags); /* AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH */
+int target_of_fd(struct target *t, i32 fd, bool path_fine);
+static inline void target_notify(const struct target *t, u32 mask) {
+  if (t->walk) walk_notify(t->walk, mask);
+  else ofd_notify(t->ofd, mask);
+}
+
 int path_in(struct path_arg *a, i32 dirfd, uaddr_t path); /* 0, -EFAULT, -ENAMETOOLONG, -EBADF, -ENOMEM */
 /* path_in and path_walk in one */
 int walk_in(struct walk **w, i32 dirfd, uaddr_t path, u32 walk_flags);

@@ -72,7 +72,7 @@ i64 sys_set_robust_list(uaddr_t head, u64 len) {
 i64 sys_get_robust_list(i32 pid, uaddr_t head_ptr, uaddr_t len_ptr) {
   struct thread *t = pid ? thread_find(pid) : current;
   if (!t) return -ESRCH;
-  if (t->process != current->process && current->process->cred.euid) return -EPERM;
+  if (t->process != current->process && !credentials_capable(&current->process->cred, CAP_SYS_PTRACE)) return -EPERM;
   u64 len = sizeof(struct guest_robust_list_head);
   return COPY_OUT(head_ptr, t->robust_list) || COPY_OUT(len_ptr, len) ? -EFAULT : 0;
 }

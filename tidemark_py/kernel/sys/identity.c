@@ -1,12 +1,7 @@
-/* sys/identity: who a process is: credentials(7), getpid(2), setuid(2) and its family, capabilities(7), setgroups(2).
- * Capabilities are those of user 0, all of them, or none. Ids are read without the lock: only their own process
+/* sys/identity: who a process is: credentials(7), getpid(2), setuid(2) and its family, setgroups(2). Ids are read without the lock: only their own process
  * changes them. */
 #include "sys.h"
 
-#define CAPABILITY_VERSION_1 0x19980330u
-#define CAPABILITY_VERSION_2 0x20071026u
-#define CAPABILITY_VERSION_3 0x20080522u
-#define CAPABILITIES 41u
 #define KEEP UINT32_MAX
 
 i64 sys_getpid(void) { return current->process->pid; }
@@ -18,20 +13,22 @@ i64 sys_getgid(void) { return current->process->cred.gid; }
 i64 sys_getegid(void) { return current->process->cred.egid; }
 
 static struct credentials *cred(void) { return &current->process->cred; }
-static bool privileged(void) { return cred()->euid == 0; }
+static bool may_set_uid(void) { return credentials_capable(cred(), CAP_SETUID); }
+static bool may_set_gid(void) { return credentials_capable(cred(), CAP_SETGID); }
 
 /* After a change of effective ids: the file system ids follow, and the process is no longer dumpable. */
 static i64 ids_changed(const struct credentials *old) {
   struct credentials *c = cred();
   if (c->euid != old->euid || c->egid != old->egid) current->process->dumpable = 0, current->process->parent_death_signal = 0;
   c->fsuid = c->euid, c->fsgid = c->egid;
+  capabilities_follow_ids(c, old);
   return 0;
 }
 
 i64 sys_setuid(u32 uid) {
   struct credentials *c = cred(), old = *c;
   if (uid == KEEP) return -EINVAL;
-  if (privileged()) c->uid = c->suid = uid;
+  if (may_set_uid()) c->uid = c->suid = uid;
   else if (uid != c->uid && uid != c->suid) return -EPERM;
   c->euid = uid;
   return ids_changed(&old);
@@ -39,14 +36,14 @@ i64 sys_setuid(u32 uid) {
 i64 sys_setgid(u32 gid) {
   struct credentials *c = cred(), old = *c;
   if (gid == KEEP) return -EINVAL;
-  if (privileged()) c->gid = c->sgid = gid;
+  if (may_set_gid()) c->gid = c->sgid = gid;
   else if (gid != c->gid && gid != c->sgid) return -EPERM;
   c->egid = gid;
   return ids_changed(&old);
 }
 i64 sys_setreuid(u32 ruid, u32 euid) {
   struct credentials *c = cred(), old = *c;
-  if (!privileged()) {
+  if (!may_set_uid()) {
     if (ruid != KEEP && ruid != c->uid && ruid != c->euid) return -EPERM;
     if (euid != KEEP && euid != c->uid && euid != c->euid && euid != c->suid) return -EPERM;
   }
@@ -57,7 +54,7 @@ i64 sys_setreuid(u32 ruid, u32 euid) {
 }
 i64 sys_setregid(u32 rgid, u32 egid) {
   struct credentials *c = cred(), old = *c;
-  if (!privileged()) {
+  if (!may_set_gid()) {
     if (rgid != KEEP && rgid != c->gid && rgid != c->egid) return -EPERM;
     if (egid != KEEP && egid != c->gid && egid != c->egid && egid != c->sgid) return -EPERM;
   }
@@ -69,7 +66,7 @@ i64 sys_setregid(u32 rgid, u32 egid) {
 static bool one_of(u32 id, u32 a, u32 b, u32 c) { return id == KEEP || id == a || id == b || id == c; }
 i64 sys_setresuid(u32 ruid, u32 euid, u32 suid) {
   struct credentials *c = cred(), old = *c;
-  if (!privileged() && !(one_of(ruid, c->uid, c->euid, c->suid) && one_of(euid, c->uid, c->euid, c->suid) &&
+  if (!may_set_uid() && !(one_of(ruid, c->uid, c->euid, c->suid) && one_of(euid, c->uid, c->euid, c->suid) &&
                          one_of(suid, c->uid, c->euid, c->suid)))
     return -EPERM;
   if (ruid != KEEP) c->uid = ruid;
@@ -79,7 +76,7 @@ i64 sys_setresuid(u32 ruid, u32 euid, u32 suid) {
 }
 i64 sys_setresgid(u32 rgid, u32 egid, u32 sgid) {
   struct credentials *c = cred(), old = *c;
-  if (!privileged() && !(one_of(rgid, c->gid, c->egid, c->sgid) && one_of(egid, c->gid, c->egid, c->sgid) &&
+  if (!may_set_gid() && !(one_of(rgid, c->gid, c->egid, c->sgid) && one_of(egid, c->gid, c->egid, c->sgid) &&
                          one_of(sgid, c->gid, c->egid, c->sgid)))
     return -EPERM;
   if (rgid != KEEP) c->gid = rgid;
@@ -100,13 +97,16 @@ i64 sys_getresgid(uaddr_t rgid, uaddr_t egid, uaddr_t sgid) {
 i64 sys_setfsuid(u32 uid) {
   struct credentials *c = cred();
   u32 old = c->fsuid;
-  if (uid != KEEP && (privileged() || one_of(uid, c->uid, c->euid, c->suid) || uid == old)) c->fsuid = uid;
+  if (uid != KEEP && (may_set_uid() || one_of(uid, c->uid, c->euid, c->suid) || uid == old)) {
+    c->fsuid = uid;
+    capabilities_follow_fsuid(c, old);
+  }
   return old;
 }
 i64 sys_setfsgid(u32 gid) {
   struct credentials *c = cred();
   u32 old = c->fsgid;
-  if (gid != KEEP && (privileged() || one_of(gid, c->gid, c->egid, c->sgid) || gid == old)) c->fsgid = gid;
+  if (gid != KEEP && (may_set_gid() || one_of(gid, c->gid, c->egid, c->sgid) || gid == old)) c->fsgid = gid;
   return old;
 }
 
@@ -120,46 +120,10 @@ i64 sys_getgroups(i32 size, uaddr_t list) {
 i64 sys_setgroups(i32 size, uaddr_t list) {
   struct credentials *c = cred();
   u32 groups[ARRAY_LEN(c->groups)];
-  if (!privileged()) return -EPERM;
+  if (!may_set_gid()) return -EPERM;
   if (size < 0 || (u32)size > ARRAY_LEN(groups)) return -EINVAL;
   if (copy_in(groups, list, (u32)size * sizeof(u32))) return -EFAULT;
   c->group_count = (u32)size;
   memcpy(c->groups, groups, (u32)size * sizeof(u32));
-  return 0;
-}
-
-/* ---- capabilities ---- */
-/* How many data records the header's version has; -EINVAL writes the version we prefer. */
-static i64 capability_records(uaddr_t header, struct guest_cap_user_header *h) {
-  if (COPY_IN(*h, header)) return -EFAULT;
-  if (h->version == CAPABILITY_VERSION_1) return 1;
-  if (h->version == CAPABILITY_VERSION_2 || h->version == CAPABILITY_VERSION_3) return 2;
-  h->version = CAPABILITY_VERSION_3;
-  return COPY_OUT(header, *h) ? -EFAULT : -EINVAL;
-}
-static u32 capability_word(const struct process *p, u32 word) {
-  if (p->cred.euid) return 0;
-  return word ? (1u << (CAPABILITIES - 32)) - 1 : UINT32_MAX;
-}
-i64 sys_capget(uaddr_t header, uaddr_t data) {
-  struct guest_cap_user_header h;
-  i64 records = capability_records(header, &h);
-  if (records < 0) return records == -EINVAL && !data ? 0 : records;
-  if (h.pid < 0) return -EINVAL;
-  struct process *p = process_of(h.pid);
-  if (!p) return -ESRCH;
-  struct guest_cap_user_data d[2] = {{0}};
-  for (u32 i = 0; i < 2; i++) d[i].effective = d[i].permitted = capability_word(p, i);
-  return copy_out(data, d, (size_t)records * sizeof d[0]) ? -EFAULT : 0;
-}
-i64 sys_capset(uaddr_t header, uaddr_t data) {
-  struct guest_cap_user_header h;
-  struct guest_cap_user_data d[2] = {{0}};
-  i64 records = capability_records(header, &h);
-  if (records < 0) return records;
-  if (h.pid && h.pid != current->process->pid) return -EPERM;
-  if (copy_in(d, data, (size_t)records * sizeof d[0])) return -EFAULT;
-  for (u32 i = 0; i < 2; i++)
-    if ((d[i].permitted | d[i].effective) & ~capability_word(current->process, i)) return -EPERM;
   return 0;
 }

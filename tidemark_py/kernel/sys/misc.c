@@ -15,7 +15,7 @@ i64 sys_uname(uaddr_t buf) {
 }
 static i64 name_set(char *name, uaddr_t from, i32 len) {
   char next[65] = {0};
-  if (current->process->cred.euid) return -EPERM;
+  if (!credentials_capable(&current->process->cred, CAP_SYS_ADMIN)) return -EPERM;
   if (len < 0 || len > 64) return -EINVAL;
   if (copy_in(next, from, (size_t)len)) return -EFAULT;
   memcpy(name, next, sizeof next);
@@ -123,8 +123,9 @@ static i64 priority_each(i32 which, i32 who, const i32 *set, i32 *nice) {
     if (r == -ESRCH) r = 0, *nice = p->nice;
     *nice = MIN(*nice, p->nice);
     if (!set) continue;
-    if (self->cred.euid && self->cred.euid != p->cred.uid) r = -EPERM;
-    else if (self->cred.euid && *set < p->nice) r = -EACCES;
+    bool nice_capable = credentials_capable(&self->cred, CAP_SYS_NICE);
+    if (!nice_capable && self->cred.euid != p->cred.uid && self->cred.euid != p->cred.euid) r = -EPERM;
+    else if (!nice_capable && *set < p->nice) r = -EACCES;
     else p->nice = *set;
   }
   return r;

@@ -66,7 +66,7 @@ i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t
   int r = path_in(&to, AT_FDCWD, target);
   if (!r && fstype && strncpy_in(type, fstype, sizeof type) < 0) r = -EFAULT;
   if (!r && data) r = path_in(&options, AT_FDCWD, data);
-  if (!r && caller()->euid) r = -EPERM;
+  if (!r && !credentials_capable(caller(), CAP_SYS_ADMIN)) r = -EPERM;
   if (r) return r;
   struct walk *w AUTO_WALK = walk_new(), *s AUTO_WALK = NULL;
   if (!w) return -ENOMEM;
@@ -85,7 +85,7 @@ i64 sys_mount(uaddr_t source, uaddr_t target, uaddr_t fstype, u64 flags, uaddr_t
 
 i64 sys_umount2(uaddr_t target, u32 flags) {
   if (flags & ~(u32)(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)) return -EINVAL;
-  if (caller()->euid) return -EPERM;
+  if (!credentials_capable(caller(), CAP_SYS_ADMIN)) return -EPERM;
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : 0);
   if (r) return r;

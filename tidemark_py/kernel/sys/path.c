@@ -125,7 +125,7 @@ i64 sys_symlinkat(uaddr_t target, i32 newdirfd, uaddr_t linkpath) {
 
 i64 sys_linkat(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags) {
   if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-  if ((flags & AT_EMPTY_PATH) && caller()->fsuid) return -ENOENT; /* CAP_DAC_READ_SEARCH */
+  if ((flags & AT_EMPTY_PATH) && !credentials_capable(caller(), CAP_DAC_READ_SEARCH)) return -ENOENT;
   struct path_arg from AUTO_PATH = {0}, to AUTO_PATH = {0};
   int r = path_in(&from, olddirfd, oldpath);
   if (!r) r = path_in(&to, newdirfd, newpath);
@@ -213,7 +213,7 @@ i64 sys_chroot(uaddr_t path) {
   struct walk *w AUTO_WALK = NULL;
   int r = walk_in(&w, AT_FDCWD, path, WALK_DIRECTORY);
   if (!r) r = inode_permission(w->inode, caller(), 1);
-  if (!r && caller()->euid) r = -EPERM;
+  if (!r && !credentials_capable(caller(), CAP_SYS_CHROOT)) r = -EPERM;
   if (r) return r;
   struct fs_context *fs = caller_fs();
   inode_get(w->inode);

@@ -155,7 +155,7 @@ i64 sys_getsid(i32 pid) {
   return p ? p->sid : -ESRCH;
 }
 i64 sys_vhangup(void) {
-  if (current->process->cred.euid) return -EPERM; /* CAP_SYS_TTY_CONFIG */
+  if (!credentials_capable(&current->process->cred, CAP_SYS_TTY_CONFIG)) return -EPERM;
   if (current->process->tty) tty_hang_up(current->process->tty);
   return 0;
 }
@@ -209,14 +209,12 @@ i64 sys_prctl(i32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5) {
   case PR_SET_TIMERSLACK: p->timer_slack_ns = arg2 ? (u32)arg2 : 50000; return 0;
   case PR_GET_TIMERSLACK: return (i64)p->timer_slack_ns;
   case PR_SET_KEEPCAPS:
-    if (arg2 > 1) return -EINVAL;
-    p->securebits = (p->securebits & ~16u) | (u32)arg2 << 4;
-    return 0;
-  case PR_GET_KEEPCAPS: return p->securebits >> 4 & 1;
-  case PR_GET_SECUREBITS: return (i64)p->securebits;
-  case PR_CAPBSET_READ: return arg2 > 40 ? -EINVAL : p->cred.euid == 0;
-  case PR_CAPBSET_DROP: return arg2 > 40 ? -EINVAL : p->cred.euid ? -EPERM : 0;
-  case PR_CAP_AMBIENT: return arg2 == PR_CAP_AMBIENT_IS_SET || arg2 == PR_CAP_AMBIENT_CLEAR_ALL ? 0 : -EPERM;
+  case PR_GET_KEEPCAPS:
+  case PR_SET_SECUREBITS:
+  case PR_GET_SECUREBITS:
+  case PR_CAPBSET_READ:
+  case PR_CAPBSET_DROP:
+  case PR_CAP_AMBIENT: return capability_prctl(option, arg2, arg3, arg4, arg5);
   case PR_GET_SECCOMP: return 0;
   case PR_GET_TID_ADDRESS: return COPY_OUT(arg2, current->clear_child_tid);
   case PR_GET_THP_DISABLE: return 0;

@@ -8,7 +8,7 @@ static i64 limit_change(struct process *p, u32 resource, uaddr_t new_limit, uadd
   if (new_limit) {
     if (COPY_IN(next, new_limit)) return -EFAULT;
     if (next.rlim_cur > next.rlim_max) return -EINVAL;
-    if (next.rlim_max > l->max && current->process->cred.euid) return -EPERM;
+    if (next.rlim_max > l->max && !credentials_capable(&current->process->cred, CAP_SYS_RESOURCE)) return -EPERM;
     if (resource == RLIMIT_NOFILE && next.rlim_max > FD_LIMIT_HARD) return -EPERM;
   }
   if (old_limit && COPY_OUT(old_limit, old)) return -EFAULT;
@@ -27,6 +27,6 @@ i64 sys_prlimit64(i32 pid, u32 resource, uaddr_t new_limit, uaddr_t old_limit) {
   const struct credentials *me = &current->process->cred, *it = &p->cred;
   bool same = me->uid == it->euid && me->uid == it->suid && me->uid == it->uid && me->gid == it->egid &&
               me->gid == it->sgid && me->gid == it->gid;
-  if (p != current->process && me->euid && !same) return -EPERM;
+  if (p != current->process && !same && !credentials_capable(me, CAP_SYS_RESOURCE)) return -EPERM;
   return limit_change(p, resource, new_limit, old_limit);
 }

@@ -239,7 +239,9 @@ static int control_in(uaddr_t control, u64 bytes, struct socket_message *m) {
       memcpy(&who, body, sizeof who);
       bool uid_ok = who.uid == p->cred.uid || who.uid == p->cred.euid || who.uid == p->cred.suid;
       bool gid_ok = who.gid == p->cred.gid || who.gid == p->cred.egid || who.gid == p->cred.sgid;
-      if (p->cred.euid && (who.pid != p->pid || !uid_ok || !gid_ok)) return -EPERM;
+      if (who.pid != p->pid && !credentials_capable(&p->cred, CAP_SYS_ADMIN)) return -EPERM;
+      if (!uid_ok && !credentials_capable(&p->cred, CAP_SETUID)) return -EPERM;
+      if (!gid_ok && !credentials_capable(&p->cred, CAP_SETGID)) return -EPERM;
       if (who.pid != p->pid && !process_find(who.pid)) return -ESRCH;
       m->who = who;
     } else if (h.cmsg_level == SOL_SOCKET) {

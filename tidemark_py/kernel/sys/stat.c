@@ -1,37 +1,20 @@
-/* sys/stat: attributes: stat(2), statx(2), statfs(2), access(2), chmod(2), chown(2), utimensat(2), xattr(7).
- * Extended attributes are not kept: setting says EOPNOTSUPP, reading ENODATA, listing an empty list. */
+/* sys/stat: attributes: stat(2), statx(2), statfs(2), access(2), chmod(2), chown(2), utimensat(2). */
 #include "files.h"
 
 static u32 walk_flags_of(u32 flags) {
   return (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
-/* What a call is about: an inode with a reference and the mount it was reached through, held. */
-struct target {
-  struct inode *inode;
-  struct superblock *mount;
-};
-static inline void target_cleanup(struct target *t) {
-  if (t->inode) inode_put(t->inode);
-  mount_drop(t->mount);
+int target_in(struct target *t, i32 dirfd, uaddr_t path, u32 flags) {
+  int r = walk_in(&t->walk, dirfd, path, walk_flags_of(flags));
+  if (!r) t->inode = t->walk->inode, t->mount = t->walk->mount;
+  return r;
 }
-#define AUTO_TARGET __attribute__((cleanup(target_cleanup)))
-
-/* The inode that dirfd, path and AT_ flags name. The descriptor's own when the path is empty. */
-static int target_in(struct target *out, i32 dirfd, uaddr_t path, u32 flags) {
-  struct walk *w AUTO_WALK = NULL;
-  int r = walk_in(&w, dirfd, path, walk_flags_of(flags));
-  if (r) return r;
-  *out = (struct target){w->inode, w->mount}, w->inode = NULL;
-  mount_hold(out->mount);
-  return 0;
-}
-static int target_of_fd(struct target *out, i32 fd, bool path_fine) {
+int target_of_fd(struct target *t, i32 fd, bool path_fine) {
   struct ofd *f = fd_get(current->process->fds, fd);
   if (!f || !f->inode || (!path_fine && (f->flags & O_PATH))) return -EBADF;
-  *out = (struct target){f->inode, f->mount};
-  inode_get(out->inode);
-  mount_hold(out->mount);
+  ofd_get(f);
+  t->ofd = f, t->inode = f->inode, t->mount = f->mount;
   return 0;
 }
 
@@ -115,7 +98,10 @@ i64 sys_fstatfs(i32 fd, uaddr_t buf) {
 i64 sys_faccessat2(i32 dirfd, uaddr_t path, i32 mode, u32 flags) {
   if ((mode & ~7) || (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) return -EINVAL;
   struct credentials cred = *caller();
-  if (!(flags & AT_EACCESS)) cred.fsuid = cred.uid, cred.fsgid = cred.gid;
+  if (!(flags & AT_EACCESS)) {
+    cred.fsuid = cred.uid, cred.fsgid = cred.gid;
+    if (!(cred.securebits & SECBIT_NO_SETUID_FIXUP)) cred.cap_effective = cred.uid ? 0 : cred.cap_permitted;
+  }
   struct path_arg a AUTO_PATH = {0};
   struct walk *w AUTO_WALK = NULL;
   int r = path_in(&a, dirfd, path);
@@ -135,14 +121,16 @@ i64 sys_fchmodat2(i32 dirfd, uaddr_t path, u32 mode, u32 flags) {
   struct target t AUTO_TARGET = {0};
   int r = target_in(&t, dirfd, path, flags);
   if (!r) r = mount_may_write(t.mount, t.inode);
-  return r ? r : inode_chmod(t.inode, caller(), mode);
+  if (!r) r = inode_chmod(t.inode, caller(), mode);
+  return r ? r : (target_notify(&t, IN_ATTRIB), 0);
 }
 i64 sys_fchmodat(i32 dirfd, uaddr_t path, u32 mode) { return sys_fchmodat2(dirfd, path, mode, 0); }
 i64 sys_fchmod(i32 fd, u32 mode) {
   struct target t AUTO_TARGET = {0};
   int r = target_of_fd(&t, fd, false);
   if (!r) r = mount_may_write(t.mount, t.inode);
-  return r ? r : inode_chmod(t.inode, caller(), mode);
+  if (!r) r = inode_chmod(t.inode, caller(), mode);
+  return r ? r : (target_notify(&t, IN_ATTRIB), 0);
 }
 
 i64 sys_fchownat(i32 dirfd, uaddr_t path, u32 uid, u32 gid, u32 flags) {
@@ -150,13 +138,15 @@ i64 sys_fchownat(i32 dirfd, uaddr_t path, u32 uid, u32 gid, u32 flags) {
   struct target t AUTO_TARGET = {0};
   int r = target_in(&t, dirfd, path, flags);
   if (!r) r = mount_may_write(t.mount, t.inode);
-  return r ? r : inode_chown(t.inode, caller(), uid, gid);
+  if (!r) r = inode_chown(t.inode, caller(), uid, gid);
+  return r ? r : (target_notify(&t, IN_ATTRIB), 0);
 }
 i64 sys_fchown(i32 fd, u32 uid, u32 gid) {
   struct target t AUTO_TARGET = {0};
   int r = target_of_fd(&t, fd, false);
   if (!r) r = mount_may_write(t.mount, t.inode);
-  return r ? r : inode_chown(t.inode, caller(), uid, gid);
+  if (!r) r = inode_chown(t.inode, caller(), uid, gid);
+  return r ? r : (target_notify(&t, IN_ATTRIB), 0);
 }
 
 i64 sys_utimensat(i32 dirfd, uaddr_t path, uaddr_t times, u32 flags) {
@@ -180,39 +170,9 @@ i64 sys_utimensat(i32 dirfd, uaddr_t path, uaddr_t times, u32 flags) {
   else
     r = target_in(&t, dirfd, path, flags);
   if (!r) r = mount_may_write(t.mount, t.inode);
-  return r ? r : inode_set_times(t.inode, caller(), times ? set : NULL);
+  if (!r) r = inode_set_times(t.inode, caller(), times ? set : NULL);
+  if (r) return r;
+  bool a = !times || set[0].nsec != UTIME_OMIT, m = !times || set[1].nsec != UTIME_OMIT;
+  target_notify(&t, a && m ? IN_ATTRIB : a ? IN_ACCESS : IN_MODIFY);
+  return 0;
 }
-
-/* ---- extended attributes ---- */
-static i64 xattr_path(uaddr_t path, u32 flags, uaddr_t name, i64 answer) {
-  char text[XATTR_NAME_MAX + 1];
-  struct target t AUTO_TARGET = {0};
-  i64 r = target_in(&t, AT_FDCWD, path, flags);
-  if (!r && name && (r = strncpy_in(text, name, sizeof text)) == -ENAMETOOLONG) r = -ERANGE;
-  return r < 0 ? r : name && r == 0 ? -ERANGE : answer;
-}
-static i64 xattr_fd(i32 fd, i64 answer) {
-  struct target t AUTO_TARGET = {0};
-  int r = target_of_fd(&t, fd, false);
-  return r ? r : answer;
-}
-i64 sys_setxattr(uaddr_t path, uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size, UNUSED i32 flags) {
-  return xattr_path(path, 0, name, -EOPNOTSUPP);
-}
-i64 sys_lsetxattr(uaddr_t path, uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size, UNUSED i32 flags) {
-  return xattr_path(path, AT_SYMLINK_NOFOLLOW, name, -EOPNOTSUPP);
-}
-i64 sys_fsetxattr(i32 fd, UNUSED uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size, UNUSED i32 flags) {
-  return xattr_fd(fd, -EOPNOTSUPP);
-}
-i64 sys_getxattr(uaddr_t path, uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size) { return xattr_path(path, 0, name, -ENODATA); }
-i64 sys_lgetxattr(uaddr_t path, uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size) {
-  return xattr_path(path, AT_SYMLINK_NOFOLLOW, name, -ENODATA);
-}
-i64 sys_fgetxattr(i32 fd, UNUSED uaddr_t name, UNUSED uaddr_t value, UNUSED u64 size) { return xattr_fd(fd, -ENODATA); }
-i64 sys_listxattr(uaddr_t path, UNUSED uaddr_t list, UNUSED u64 size) { return xattr_path(path, 0, 0, 0); }
-i64 sys_llistxattr(uaddr_t path, UNUSED uaddr_t list, UNUSED u64 size) { return xattr_path(path, AT_SYMLINK_NOFOLLOW, 0, 0); }
-i64 sys_flistxattr(i32 fd, UNUSED uaddr_t list, UNUSED u64 size) { return xattr_fd(fd, 0); }
-i64 sys_removexattr(uaddr_t path, uaddr_t name) { return xattr_path(path, 0, name, -ENODATA); }
-i64 sys_lremovexattr(uaddr_t path, uaddr_t name) { return xattr_path(path, AT_SYMLINK_NOFOLLOW, name, -ENODATA); }
-i64 sys_fremovexattr(i32 fd, UNUSED uaddr_t name) { return xattr_fd(fd, -ENODATA); }

@@ -132,7 +132,7 @@ i64 sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf) {
   case IPC_SET:
     if (COPY_IN(d, buf)) return -EFAULT;
     if ((r = sysv_owner(&q->object))) return r;
-    if (d.msg_qbytes > QUEUE_BYTES && caller()->euid) return -EPERM;
+    if (d.msg_qbytes > QUEUE_BYTES && !credentials_capable(caller(), CAP_SYS_RESOURCE)) return -EPERM;
     sysv_perm_set(&q->object, &d.msg_perm);
     q->limit = d.msg_qbytes, q->ctime = sysv_now();
     wait_wake(&q->wait, 0);

@@ -40,7 +40,7 @@ static int open_program(const struct process *p, struct inode *at, const char *a
   if (r == 0) r = w->mount->mount_flags & MS_NOEXEC ? -EACCES : inode_permission(w->inode, &p->cred, 1);
   if (r == 0 && w->inode->writers) r = -ETXTBSY;
   if (r == 0) r = file_open_inode(w->inode, w->path, O_RDONLY, out);
-  if (r == 0) ofd_set_mount(*out, w->mount);
+  if (r == 0) ofd_set_way(*out, w), ofd_notify(*out, IN_OPEN);
   walk_free(w);
   return r;
 }

@@ -146,10 +146,22 @@ void process_set_exe(struct process *p, struct inode *ino) {
   inode_put(old);
 }
 
+/* capabilities(7), "Transformation of capabilities during execve()", for files without capabilities of their own. */
+static void take_new_capabilities(struct credentials *c, bool is_setid) {
+  bool root = !(c->securebits & SECBIT_NOROOT);
+  if (is_setid) c->cap_ambient = 0;
+  u64 permitted = 0;
+  if (root && (!c->euid || !c->uid)) permitted = c->cap_bounding | c->cap_inheritable;
+  c->cap_permitted = permitted | c->cap_ambient;
+  c->cap_effective = root && !c->euid ? c->cap_permitted : c->cap_ambient;
+  c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
+}
+
 static void take_new_ids(struct process *p, const struct exec_image *e) {
   struct credentials *c = &p->cred;
   if (e->set_uid) c->euid = e->uid;
   if (e->set_gid) c->egid = e->gid;
+  take_new_capabilities(c, c->euid != c->uid || c->egid != c->gid);
   if (c->uid != c->euid || c->gid != c->egid) p->dumpable = 0, p->parent_death_signal = 0;
   else p->dumpable = 1;
   c->suid = c->fsuid = c->euid, c->sgid = c->fsgid = c->egid;

@@ -66,7 +66,7 @@ struct process *process_new(struct process *parent) {
   p->root = parent->root;
   p->traced = parent->traced;
   p->personality = parent->personality, p->dumpable = parent->dumpable, p->no_new_privs = parent->no_new_privs;
-  p->nice = parent->nice, p->securebits = parent->securebits, p->timer_slack_ns = parent->timer_slack_ns;
+  p->nice = parent->nice, p->timer_slack_ns = parent->timer_slack_ns;
   if (parent->tty) tty_get(parent->tty), p->tty = parent->tty;
   return p;
 }
@@ -195,6 +195,7 @@ int task_boot(u32 memories_cap, u32 guest_max_pages) {
   if (!init) return -ENOMEM;
   kassert(init->pid == 1);
   init->host = true;
+  credentials_init(&init->cred, 0, 0);
   memcpy(init->name, "init", 5);
   init->fds = fd_table_new();
   init->fs = fs_context_new(root_inode(0));

@@ -79,7 +79,7 @@ static int ops_check_background(struct tty *tty, i32 signo) {
 
 static i32 ops_current_session(void) { return current->process->sid; }
 static i32 ops_current_group(void) { return current->process->pgid; }
-static bool ops_is_privileged(void) { return current->process->cred.euid == 0; }
+static bool ops_is_privileged(void) { return credentials_capable(&current->process->cred, CAP_SYS_TTY_CONFIG); }
 static bool ops_current_is_leader(void) { return current->process->sid == current->process->pid; }
 static struct tty *ops_current_tty(void) { return current->process->tty; }
 

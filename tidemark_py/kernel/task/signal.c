@@ -140,7 +140,7 @@ void signal_info_user(struct signal_info *info, i32 signo, i32 code) {
 
 int signal_permission(const struct process *p, i32 signo) {
   const struct credentials *me = &current->process->cred, *it = &p->cred;
-  if (me->euid == 0 || me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid) return 0;
+  if (credentials_capable(me, CAP_KILL) || me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid) return 0;
   return signo == SIGCONT && p->sid == current->process->sid ? 0 : -EPERM;
 }
 

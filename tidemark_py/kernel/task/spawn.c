@@ -91,8 +91,7 @@ static void spawn_terminal(struct process *p, struct thread *t, u32 flags) {
 
 static int spawn_prepare(struct process *p, const struct request *r) {
   u32 flags = r->head.flags;
-  p->cred = (struct credentials){.uid = r->head.uid, .gid = r->head.gid, .euid = r->head.uid, .egid = r->head.gid,
-                                 .suid = r->head.uid, .sgid = r->head.gid, .fsuid = r->head.uid, .fsgid = r->head.gid};
+  credentials_init(&p->cred, r->head.uid, r->head.gid);
   if (flags & SPAWN_SETSID) {
     process_set_session(p, p->pid), process_set_group(p, p->pid);
     if (p->tty) tty_put(p->tty);

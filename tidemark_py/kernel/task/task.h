@@ -101,7 +101,7 @@ struct process {
   bool group_exit;      /* exit_status is decided (exit_group or a fatal signal) */
   bool adopted;         /* an orphan of init: reaped as it ends */
   i32 stop_code_pending; /* wait status of a stop or continue not yet waited for */
-  u32 securebits, timer_slack_ns;
+  u32 timer_slack_ns;
   u32 page_faults;
   u32 traced;           /* TRACE_ON_* (trace.h) */
 };
