@@ -103,6 +103,8 @@ struct inode {
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
   u32 writers;                /* regular files: descriptions open for writing (execve's ETXTBSY) */
+  u32 seals;                  /* F_SEAL_* of a memfd (memfd_create(2)); 0 for all other files */
+  bool sealable;              /* a memfd: F_GET_SEALS and F_ADD_SEALS know it */
   bool linkable;              /* O_TMPFILE without O_EXCL: may get its first name by linkat(2) */
 };
 
@@ -298,6 +300,9 @@ int file_link(const struct fs_context *fs, const struct credentials *cred, const
               const struct path_at *to);
 int file_rename(const struct fs_context *fs, const struct credentials *cred, const struct path_at *from,
                 const struct path_at *to, u32 flags);
+/* 0 or -EPERM: do a memfd's seals allow a write of [pos, pos + bytes), a new size? */
+int inode_sealed_write(const struct inode *ino, u64 pos, u64 bytes);
+int inode_sealed_size(const struct inode *ino, u64 bytes);
 int file_truncate(struct inode *ino, u64 bytes); /* regular files: -EISDIR, -EINVAL, -ETXTBSY, -EROFS */
 /* chmod, chown, utimensat on an inode. uid or gid ~0: as it is. times: NULL for now; nsec UTIME_NOW, UTIME_OMIT. */
 int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode);

@@ -137,10 +137,20 @@ void inode_attributes_changed(struct inode *ino) {
   if (ino->ops && ino->ops->changed) ino->ops->changed(ino);
 }
 
+int inode_sealed_write(const struct inode *ino, u64 pos, u64 bytes) {
+  if (LIKELY(!ino->seals)) return 0;
+  if (ino->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) return -EPERM;
+  return (ino->seals & F_SEAL_GROW) && pos + bytes > ino->size ? -EPERM : 0;
+}
+int inode_sealed_size(const struct inode *ino, u64 bytes) {
+  return ((ino->seals & F_SEAL_SHRINK) && bytes < ino->size) || ((ino->seals & F_SEAL_GROW) && bytes > ino->size) ? -EPERM : 0;
+}
+
 int inode_chmod(struct inode *ino, const struct credentials *cred, u32 mode) {
   if (!inode_owner_or_capable(ino, cred)) return -EPERM;
   if (S_ISLNK(ino->mode)) return -EOPNOTSUPP;
   mode &= 07777;
+  if ((ino->seals & F_SEAL_EXEC) && ((mode ^ ino->mode) & 0111)) return -EPERM;
   if (cred && !credentials_in_group(cred, ino->gid) && !credentials_capable(cred, CAP_FSETID)) mode &= ~(u32)S_ISGID;
   ino->mode = (ino->mode & S_IFMT) | mode;
   inode_attributes_changed(ino);

@@ -15,6 +15,7 @@ int mm_file_check(struct ofd *file, int prot, bool shared) {
   if (file->ops->mmap_ok) return file->ops->mmap_ok(file, prot, shared ? MAP_SHARED : MAP_PRIVATE);
   if (ofd_is_zero_device(file)) return 1;
   const struct inode *ino = file->inode;
+  if (ino && shared && (prot & PROT_WRITE) && (ino->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) return -EPERM;
   return ino && S_ISREG(ino->mode) && ino->ops && ino->ops->page ? 0 : -ENODEV;
 }
 

@@ -278,6 +278,7 @@ static i64 file_write(struct ofd *f, struct iobuf *io, u64 *pos) {
   if (!io->left) return 0;
   if (at >= FILE_MAX_BYTES) return -EFBIG;
   u64 left = MIN(io->left, FILE_MAX_BYTES - at);
+  if (UNLIKELY(inode_sealed_write(&m->i, at, left))) return -EPERM;
   i64 done = 0, r = here(m, ALIGN_DOWN(at, (u64)PAGE_BYTES), at % PAGE_BYTES + left);
   if (UNLIKELY(r)) return r;
   if (at > m->i.size) clear_tail(m, m->i.size);

@@ -128,6 +128,7 @@ static int open_walked(const struct fs_context *fs, const struct credentials *cr
   if (!(flags & O_PATH) && !made) {
     if ((r = may_open(ino, w->mount, cred, flags))) return r;
     if ((flags & O_TRUNC) && S_ISREG(ino->mode) && ino->ops->truncate) {
+      if ((r = inode_sealed_size(ino, 0))) return r;
       if ((r = ino->ops->truncate(ino, 0))) return r;
       if (!credentials_capable(cred, CAP_FSETID)) inode_drop_privileges(ino);
       truncated = true;
@@ -165,5 +166,6 @@ int file_truncate(struct inode *ino, u64 bytes) {
   if (S_ISDIR(ino->mode)) return -EISDIR;
   if (!S_ISREG(ino->mode) || !ino->ops->truncate) return -EINVAL;
   if (ino->write_denied) return -ETXTBSY;
+  if (inode_sealed_size(ino, bytes)) return -EPERM;
   return ino->ops->truncate(ino, bytes);
 }

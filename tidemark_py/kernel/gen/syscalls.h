@@ -84,7 +84,7 @@ i64 sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event);
 i64 sys_epoll_pwait(i32 epfd, uaddr_t events, i32 maxevents, i32 timeout_ms, uaddr_t sigmask, u64 sigsetsize); /* EINTR is never restarted */
 i64 sys_dup(i32 oldfd);
 i64 sys_dup3(i32 oldfd, i32 newfd, u32 flags);
-i64 sys_fcntl(i32 fd, u32 cmd, u64 arg); /* no leases, no F_NOTIFY */
+i64 sys_fcntl(i32 fd, u32 cmd, u64 arg); /* leases are refused, no F_NOTIFY */
 i64 sys_inotify_init1(u32 flags);
 i64 sys_inotify_add_watch(i32 fd, uaddr_t path, u32 mask);
 i64 sys_inotify_rm_watch(i32 fd, i32 wd);
@@ -279,7 +279,7 @@ i64 sys_syncfs(i32 fd);
 i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags);
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
-i64 sys_memfd_create(uaddr_t name, u32 flags); /* no seals, no huge pages */
+i64 sys_memfd_create(uaddr_t name, u32 flags); /* no huge pages */
 i64 sys_execveat(i32 dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, u32 flags);
 i64 sys_membarrier(i32 cmd, u32 flags, i32 cpu_id); /* the query says that no barrier command is there */
 i64 sys_mlock2(u64 addr, u64 len, u32 flags); /* nothing is paged out: argument checks only */

@@ -74,6 +74,41 @@ static i64 owner_ex(struct ofd *f, u32 cmd, uaddr_t arg) {
   return 0;
 }
 
+/* ---- seals: memfd_create(2) ---- */
+/* Is the file mapped writable and shared by anybody? Asked for F_SEAL_WRITE alone, so a search will do. */
+static bool has_writable_mapping(const struct inode *ino) {
+  for (u32 i = 0; i < MAX_PROCESSES; i++) {
+    const struct mm *mm = processes[i].state == PROCESS_FREE ? NULL : processes[i].mm;
+    for (u32 v = 0; mm && v < mm->vma_count; v++) {
+      const struct vma *a = &mm->vmas[v];
+      if (a->shared && a->file && a->file->inode == ino && (a->prot & PERM_W)) return true;
+    }
+  }
+  return false;
+}
+
+static i64 add_seals(const struct ofd *f, u32 seals) {
+  u32 known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC;
+  struct inode *ino = f->inode;
+  if ((f->flags & O_ACCMODE) == O_RDONLY) return -EPERM;
+  if (seals & ~known) return -EINVAL;
+  if (!ino || !ino->sealable) return -EINVAL;
+  if (ino->seals & F_SEAL_SEAL) return -EPERM;
+  if ((seals & F_SEAL_WRITE) && !(ino->seals & F_SEAL_WRITE) && has_writable_mapping(ino)) return -EBUSY;
+  if ((seals & F_SEAL_EXEC) && (ino->mode & 0111)) seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+  ino->seals |= seals;
+  return 0;
+}
+
+/* ---- leases: files here have none to give, as on file systems without them (fcntl(2)) ---- */
+static i64 set_lease(const struct ofd *f, u64 type) {
+  const struct inode *ino = f->inode;
+  if (!ino) return -EINVAL;
+  if (caller()->fsuid != ino->uid && !credentials_capable(caller(), CAP_LEASE)) return -EACCES;
+  if (!S_ISREG(ino->mode) || type > F_UNLCK) return -EINVAL;
+  return type == F_UNLCK ? -EAGAIN : -EINVAL;
+}
+
 i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f) return -EBADF;
@@ -88,6 +123,9 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   if (f->flags & O_PATH) return -EBADF;
   switch (cmd) {
   case F_SETFL:
+    if (((u32)arg & ~f->flags & O_NOATIME) && f->inode && f->inode->uid != caller()->fsuid &&
+        !credentials_capable(caller(), CAP_FOWNER))
+      return -EPERM;
     if (((f->flags ^ (u32)arg) & FASYNC) && async_able(f) && async_set(f, (u32)arg & FASYNC)) return -ENOMEM;
     f->flags = (f->flags & ~(u32)SETFL_FLAGS) | ((u32)arg & SETFL_FLAGS);
     return 0;
@@ -106,7 +144,11 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
   case F_SETOWN_EX: return owner_ex(f, cmd, arg);
   case F_GETPIPE_SZ: return pipe_capacity(f);
   case F_SETPIPE_SZ: return pipe_set_capacity(f, (u32)MIN(arg, 0xffffffffull), credentials_capable(caller(), CAP_SYS_RESOURCE));
-  default: return -EINVAL; /* F_ADD_SEALS, leases, F_NOTIFY ... */
+  case F_ADD_SEALS: return add_seals(f, (u32)arg);
+  case F_GET_SEALS: return f->inode && f->inode->sealable ? (i64)f->inode->seals : -EINVAL;
+  case F_SETLEASE: return set_lease(f, arg);
+  case F_GETLEASE: return F_UNLCK;
+  default: return -EINVAL; /* F_NOTIFY ... */
   }
 }
 

@@ -1,5 +1,5 @@
 /* sys/fd: the descriptor table: close(2), close_range(2), dup(2), dup3(2),
- * memfd_create(2) (sealing is not there: F_ADD_SEALS says EINVAL). */
+ * memfd_create(2). */
 #include "files.h"
 
 i64 sys_close(i32 fd) { return fd_close(current->process->fds, fd); }
@@ -43,12 +43,15 @@ i64 sys_dup3(i32 oldfd, i32 newfd, u32 flags) {
 i64 sys_memfd_create(uaddr_t name, u32 flags) {
   char text[250]; /* the name's limit: 249 and the NUL */
   if (flags & ~(u32)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)) return -EINVAL;
+  if ((flags & MFD_EXEC) && (flags & MFD_NOEXEC_SEAL)) return -EINVAL;
   i64 n = strncpy_in(text, name, sizeof text);
   if (n < 0) return n == -ENAMETOOLONG ? -EINVAL : n;
   struct ofd *f;
   int r = memfd_open(text, 0, &f);
   if (r) return r;
-  if (flags & MFD_NOEXEC_SEAL) f->inode->mode &= ~0111u;
+  f->inode->sealable = true;
+  if (!(flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL))) f->inode->seals = F_SEAL_SEAL;
+  if (flags & MFD_NOEXEC_SEAL) f->inode->mode &= ~0111u, f->inode->seals |= F_SEAL_EXEC;
   if ((r = fd_install(current->process->fds, f, 0, fd_limit(), flags & MFD_CLOEXEC)) < 0) ofd_put(f);
   return r;
 }

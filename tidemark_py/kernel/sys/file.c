@@ -130,6 +130,9 @@ i64 sys_fallocate(i32 fd, i32 mode, i64 offset, i64 length) {
     signal_thread(current, SIGXFSZ, NULL);
     return -EFBIG;
   }
+  bool grows = !(mode & FALLOC_FL_KEEP_SIZE) && (u64)(offset + length) > ino->size;
+  if ((ino->seals & F_SEAL_GROW) && grows) return -EPERM;
+  if ((ino->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))) return -EPERM;
   int r = ino->ops->fallocate(ino, (u32)mode, (u64)offset, (u64)length);
   if (!r) ofd_notify(f, IN_MODIFY);
   return r;
