@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "8671ee130f6c06787e21f7b7fe7fc006c6c3e5177f5214dc4ddeba60ea75af53"
-ABI_HASH32: Final = 0x8671ee13
+ABI_HASH: Final = "f889f4ffc41cdc151a0a300de7c8c10aab1bf197857d0085d4431547b032bc70"
+ABI_HASH32: Final = 0xf889f4ff
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -911,7 +911,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(95, "waitid", (("idtype", "int"), ("id", "pid"), ("infop", "siginfo"), ("options", "flags"), ("rusage", "rusage"),), "full", "", "waitid(2)", True, "sys", True),
     SyscallRow(96, "set_tid_address", (("tidptr", "ptr"),), "full", "", "set_tid_address(2)", False, "none", True),
     SyscallRow(97, "unshare", (("flags", "ulong"),), "partial", "CLONE_FS, CLONE_FILES; namespaces are EPERM or EINVAL", "unshare(2)", False, "none", True),
-    SyscallRow(98, "futex", (("uaddr", "ptr"), ("op", "int"), ("val", "uint"), ("timeout", "timespec"), ("uaddr2", "ptr"), ("val3", "uint"),), "partial", "no priority inheritance", "futex(2)", True, "sys", True),
+    SyscallRow(98, "futex", (("uaddr", "ptr"), ("op", "int"), ("val", "uint"), ("timeout", "timespec"), ("uaddr2", "ptr"), ("val3", "uint"),), "partial", "priority inheritance without priorities", "futex(2)", True, "sys", True),
     SyscallRow(99, "set_robust_list", (("head", "ptr"), ("len", "size"),), "partial", "the list is walked at thread exit", "set_robust_list(2)", False, "none", True),
     SyscallRow(100, "get_robust_list", (("pid", "pid"), ("head_ptr", "ptr"), ("len_ptr", "ptr"),), "partial", "own threads", "get_robust_list(2)", False, "none", True),
     SyscallRow(101, "nanosleep", (("req", "timespec"), ("rem", "timespec"),), "full", "", "nanosleep(2)", True, "block", True),
@@ -1073,8 +1073,8 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(271, "process_vm_writev", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "none", "", "process_vm_writev(2)", False, "none", True),
     SyscallRow(272, "kcmp", (("pid1", "pid"), ("pid2", "pid"), ("type", "int"), ("idx1", "ulong"), ("idx2", "ulong"),), "none", "", "kcmp(2)", False, "none", True),
     SyscallRow(273, "finit_module", (("fd", "fd"), ("param_values", "cstr"), ("flags", "int"),), "none", "", "finit_module(2)", False, "none", True),
-    SyscallRow(274, "sched_setattr", (("pid", "pid"), ("attr", "ptr"), ("flags", "flags"),), "none", "", "sched_setattr(2)", False, "none", True),
-    SyscallRow(275, "sched_getattr", (("pid", "pid"), ("attr", "ptr"), ("size", "uint"), ("flags", "flags"),), "none", "", "sched_getattr(2)", False, "none", True),
+    SyscallRow(274, "sched_setattr", (("pid", "pid"), ("attr", "ptr"), ("flags", "flags"),), "partial", "SCHED_OTHER, BATCH and IDLE only; nice is kept, without effect", "sched_setattr(2)", False, "none", True),
+    SyscallRow(275, "sched_getattr", (("pid", "pid"), ("attr", "ptr"), ("size", "uint"), ("flags", "flags"),), "partial", "SCHED_OTHER", "sched_getattr(2)", False, "none", True),
     SyscallRow(276, "renameat2", (("olddirfd", "fd"), ("oldpath", "cstr"), ("newdirfd", "fd"), ("newpath", "cstr"), ("flags", "flags"),), "full", "", "renameat2(2)", False, "none", True),
     SyscallRow(277, "seccomp", (("operation", "uint"), ("flags", "flags"), ("args", "ptr"),), "none", "", "seccomp(2)", False, "none", True),
     SyscallRow(278, "getrandom", (("buf", "outbuf"), ("buflen", "size"), ("flags", "flags"),), "full", "", "getrandom(2)", False, "none", True),
@@ -1119,14 +1119,14 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(446, "landlock_restrict_self", (("ruleset_fd", "fd"), ("flags", "flags"),), "none", "", "landlock_restrict_self(2)", False, "none", True),
     SyscallRow(447, "memfd_secret", (("flags", "flags"),), "none", "", "memfd_secret(2)", False, "none", True),
     SyscallRow(448, "process_mrelease", (("pidfd", "fd"), ("flags", "flags"),), "none", "", "process_mrelease(2)", False, "none", True),
-    SyscallRow(449, "futex_waitv", (("waiters", "ptr"), ("nr_futexes", "uint"), ("flags", "flags"), ("timeout", "timespec"), ("clockid", "int"),), "none", "", "futex_waitv(2)", False, "none", True),
+    SyscallRow(449, "futex_waitv", (("waiters", "ptr"), ("nr_futexes", "uint"), ("flags", "flags"), ("timeout", "timespec"), ("clockid", "int"),), "full", "", "futex_waitv(2)", True, "sys", True),
     SyscallRow(450, "set_mempolicy_home_node", (("start", "ulong"), ("len", "ulong"), ("home_node", "ulong"), ("flags", "ulong"),), "none", "", "set_mempolicy_home_node(2)", False, "none", True),
     SyscallRow(451, "cachestat", (("fd", "fd"), ("range", "ptr"), ("buf", "ptr"), ("flags", "flags"),), "none", "", "cachestat(2)", False, "none", True),
     SyscallRow(452, "fchmodat2", (("dirfd", "fd"), ("path", "cstr"), ("mode", "mode"), ("flags", "flags"),), "full", "", "chmod(2)", False, "none", True),
     SyscallRow(453, "map_shadow_stack", (("addr", "ulong"), ("size", "ulong"), ("flags", "flags"),), "none", "", "map_shadow_stack(2)", False, "none", True),
-    SyscallRow(454, "futex_wake", (("uaddr", "ptr"), ("mask", "ulong"), ("nr", "int"), ("flags", "flags"),), "none", "", "futex_wake(2)", False, "none", True),
-    SyscallRow(455, "futex_wait", (("uaddr", "ptr"), ("val", "ulong"), ("mask", "ulong"), ("flags", "flags"), ("timeout", "timespec"), ("clockid", "int"),), "none", "", "futex_wait(2)", False, "none", True),
-    SyscallRow(456, "futex_requeue", (("waiters", "ptr"), ("flags", "flags"), ("nr_wake", "int"), ("nr_requeue", "int"),), "none", "", "futex_requeue(2)", False, "none", True),
+    SyscallRow(454, "futex_wake", (("uaddr", "ptr"), ("mask", "ulong"), ("nr", "int"), ("flags", "flags"),), "full", "", "futex_wake(2)", False, "none", True),
+    SyscallRow(455, "futex_wait", (("uaddr", "ptr"), ("val", "ulong"), ("mask", "ulong"), ("flags", "flags"), ("timeout", "timespec"), ("clockid", "int"),), "full", "", "futex_wait(2)", True, "sys", True),
+    SyscallRow(456, "futex_requeue", (("waiters", "ptr"), ("flags", "flags"), ("nr_wake", "int"), ("nr_requeue", "int"),), "full", "", "futex_requeue(2)", False, "none", True),
     SyscallRow(457, "statmount", (("req", "ptr"), ("buf", "ptr"), ("bufsize", "size"), ("flags", "flags"),), "none", "", "statmount(2)", False, "none", True),
     SyscallRow(458, "listmount", (("req", "ptr"), ("mnt_ids", "ptr"), ("nr_mnt_ids", "size"), ("flags", "flags"),), "none", "", "listmount(2)", False, "none", True),
     SyscallRow(459, "lsm_get_self_attr", (("attr", "uint"), ("ctx", "ptr"), ("size", "ptr"), ("flags", "flags"),), "none", "", "lsm_get_self_attr(2)", False, "none", True),

@@ -2405,6 +2405,68 @@ class Nlmsghdr:
 
 
 @dataclass(slots=True)
+class SchedAttr:
+    """sched_setattr(2)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIQiIQQQII")
+    BYTES: ClassVar[int] = 56
+    OFFSET: ClassVar[dict[str, int]] = {
+        "size": 0,
+        "sched_policy": 4,
+        "sched_flags": 8,
+        "sched_nice": 16,
+        "sched_priority": 20,
+        "sched_runtime": 24,
+        "sched_deadline": 32,
+        "sched_period": 40,
+        "sched_util_min": 48,
+        "sched_util_max": 52,
+    }
+    size: int = 0
+    sched_policy: int = 0
+    sched_flags: int = 0
+    sched_nice: int = 0
+    sched_priority: int = 0
+    sched_runtime: int = 0
+    sched_deadline: int = 0
+    sched_period: int = 0
+    sched_util_min: int = 0
+    sched_util_max: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.size,
+            self.sched_policy,
+            self.sched_flags,
+            self.sched_nice,
+            self.sched_priority,
+            self.sched_runtime,
+            self.sched_deadline,
+            self.sched_period,
+            self.sched_util_min,
+            self.sched_util_max,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> SchedAttr:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+        )
+
+
+@dataclass(slots=True)
 class XattrArgs:
     """setxattrat(2), getxattrat(2)"""
 

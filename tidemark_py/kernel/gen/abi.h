@@ -3730,6 +3730,31 @@ _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_flags) == 6, "nlmsghdr.nlms
 _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_seq) == 8, "nlmsghdr.nlmsg_seq");
 _Static_assert(offsetof(struct guest_nlmsghdr, nlmsg_pid) == 12, "nlmsghdr.nlmsg_pid");
 
+/* sched_setattr(2) */
+struct guest_sched_attr {
+  u32 size;
+  u32 sched_policy;
+  u64 sched_flags;
+  i32 sched_nice;
+  u32 sched_priority;
+  u64 sched_runtime;
+  u64 sched_deadline;
+  u64 sched_period;
+  u32 sched_util_min;
+  u32 sched_util_max;
+};
+_Static_assert(sizeof(struct guest_sched_attr) == 56, "sched_attr");
+_Static_assert(offsetof(struct guest_sched_attr, size) == 0, "sched_attr.size");
+_Static_assert(offsetof(struct guest_sched_attr, sched_policy) == 4, "sched_attr.sched_policy");
+_Static_assert(offsetof(struct guest_sched_attr, sched_flags) == 8, "sched_attr.sched_flags");
+_Static_assert(offsetof(struct guest_sched_attr, sched_nice) == 16, "sched_attr.sched_nice");
+_Static_assert(offsetof(struct guest_sched_attr, sched_priority) == 20, "sched_attr.sched_priority");
+_Static_assert(offsetof(struct guest_sched_attr, sched_runtime) == 24, "sched_attr.sched_runtime");
+_Static_assert(offsetof(struct guest_sched_attr, sched_deadline) == 32, "sched_attr.sched_deadline");
+_Static_assert(offsetof(struct guest_sched_attr, sched_period) == 40, "sched_attr.sched_period");
+_Static_assert(offsetof(struct guest_sched_attr, sched_util_min) == 48, "sched_attr.sched_util_min");
+_Static_assert(offsetof(struct guest_sched_attr, sched_util_max) == 52, "sched_attr.sched_util_max");
+
 /* setxattrat(2), getxattrat(2) */
 struct guest_xattr_args {
   u64 value;

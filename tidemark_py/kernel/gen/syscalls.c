@@ -214,6 +214,8 @@ static i64 call_wait4(const u64 a[6]) { return sys_wait4((i32)a[0], a[1], (u32)a
 static i64 call_prlimit64(const u64 a[6]) { return sys_prlimit64((i32)a[0], (u32)a[1], a[2], a[3]); }
 static i64 call_syncfs(const u64 a[6]) { return sys_syncfs((i32)a[0]); }
 static i64 call_sendmmsg(const u64 a[6]) { return sys_sendmmsg((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
+static i64 call_sched_setattr(const u64 a[6]) { return sys_sched_setattr((i32)a[0], a[1], (u32)a[2]); }
+static i64 call_sched_getattr(const u64 a[6]) { return sys_sched_getattr((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
 static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1], (i32)a[2], a[3], (u32)a[4]); }
 static i64 call_getrandom(const u64 a[6]) { return sys_getrandom(a[0], a[1], (u32)a[2]); }
 static i64 call_memfd_create(const u64 a[6]) { return sys_memfd_create(a[0], (u32)a[1]); }
@@ -231,7 +233,11 @@ static i64 call_close_range(const u64 a[6]) { return sys_close_range((u32)a[0], 
 static i64 call_openat2(const u64 a[6]) { return sys_openat2((i32)a[0], a[1], a[2], a[3]); }
 static i64 call_faccessat2(const u64 a[6]) { return sys_faccessat2((i32)a[0], a[1], (i32)a[2], (u32)a[3]); }
 static i64 call_epoll_pwait2(const u64 a[6]) { return sys_epoll_pwait2((i32)a[0], a[1], (i32)a[2], a[3], a[4], a[5]); }
+static i64 call_futex_waitv(const u64 a[6]) { return sys_futex_waitv(a[0], (u32)a[1], (u32)a[2], a[3], (i32)a[4]); }
 static i64 call_fchmodat2(const u64 a[6]) { return sys_fchmodat2((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
+static i64 call_futex_wake(const u64 a[6]) { return sys_futex_wake(a[0], a[1], (i32)a[2], (u32)a[3]); }
+static i64 call_futex_wait(const u64 a[6]) { return sys_futex_wait(a[0], a[1], a[2], (u32)a[3], a[4], (i32)a[5]); }
+static i64 call_futex_requeue(const u64 a[6]) { return sys_futex_requeue(a[0], (u32)a[1], (i32)a[2], (i32)a[3]); }
 static i64 call_setxattrat(const u64 a[6]) { return sys_setxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4], a[5]); }
 static i64 call_getxattrat(const u64 a[6]) { return sys_getxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4], a[5]); }
 static i64 call_listxattrat(const u64 a[6]) { return sys_listxattrat((i32)a[0], a[1], (u32)a[2], a[3], a[4]); }
@@ -497,8 +503,8 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [271] = {"process_vm_writev", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [272] = {"kcmp", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PID, SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [273] = {"finit_module", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_INT}},
-  [274] = {"sched_setattr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
-  [275] = {"sched_getattr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
+  [274] = {"sched_setattr", call_sched_setattr, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
+  [275] = {"sched_getattr", call_sched_getattr, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 4, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
   [276] = {"renameat2", call_renameat2, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_FLAGS}},
   [277] = {"seccomp", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_PTR}},
   [278] = {"getrandom", call_getrandom, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_OUTBUF, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
@@ -543,14 +549,14 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [446] = {"landlock_restrict_self", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_FLAGS}},
   [447] = {"memfd_secret", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_FLAGS}},
   [448] = {"process_mrelease", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_FLAGS}},
-  [449] = {"futex_waitv", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_INT}},
+  [449] = {"futex_waitv", call_futex_waitv, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 5, {SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_INT}},
   [450] = {"set_mempolicy_home_node", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [451] = {"cachestat", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},
   [452] = {"fchmodat2", call_fchmodat2, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_MODE, SYSCALL_ARG_FLAGS}},
   [453] = {"map_shadow_stack", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS}},
-  [454] = {"futex_wake", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_ULONG, SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
-  [455] = {"futex_wait", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PTR, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_INT}},
-  [456] = {"futex_requeue", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
+  [454] = {"futex_wake", call_futex_wake, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_ULONG, SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
+  [455] = {"futex_wait", call_futex_wait, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 6, {SYSCALL_ARG_PTR, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_INT}},
+  [456] = {"futex_requeue", call_futex_requeue, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS, SYSCALL_ARG_INT, SYSCALL_ARG_INT}},
   [457] = {"statmount", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [458] = {"listmount", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_FLAGS}},
   [459] = {"lsm_get_self_attr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_UINT, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},

@@ -150,7 +150,7 @@ i64 sys_exit_group(i32 status);
 i64 sys_waitid(i32 idtype, i32 id, uaddr_t infop, u32 options, uaddr_t rusage);
 i64 sys_set_tid_address(uaddr_t tidptr);
 i64 sys_unshare(u64 flags); /* CLONE_FS, CLONE_FILES; namespaces are EPERM or EINVAL */
-i64 sys_futex(uaddr_t uaddr, i32 op, u32 val, uaddr_t timeout, uaddr_t uaddr2, u32 val3); /* no priority inheritance */
+i64 sys_futex(uaddr_t uaddr, i32 op, u32 val, uaddr_t timeout, uaddr_t uaddr2, u32 val3); /* priority inheritance without priorities */
 i64 sys_set_robust_list(uaddr_t head, u64 len); /* the list is walked at thread exit */
 i64 sys_get_robust_list(i32 pid, uaddr_t head_ptr, uaddr_t len_ptr); /* own threads */
 i64 sys_nanosleep(uaddr_t req, uaddr_t rem);
@@ -277,6 +277,8 @@ i64 sys_wait4(i32 pid, uaddr_t wstatus, u32 options, uaddr_t rusage);
 i64 sys_prlimit64(i32 pid, u32 resource, uaddr_t new_limit, uaddr_t old_limit); /* kept; NOFILE, AS, STACK, FSIZE, DATA are enforced */
 i64 sys_syncfs(i32 fd);
 i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags);
+i64 sys_sched_setattr(i32 pid, uaddr_t attr, u32 flags); /* SCHED_OTHER, BATCH and IDLE only; nice is kept, without effect */
+i64 sys_sched_getattr(i32 pid, uaddr_t attr, u32 size, u32 flags); /* SCHED_OTHER */
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);
 i64 sys_getrandom(uaddr_t buf, u64 buflen, u32 flags);
 i64 sys_memfd_create(uaddr_t name, u32 flags); /* no huge pages */
@@ -294,7 +296,11 @@ i64 sys_close_range(u32 first, u32 last, u32 flags);
 i64 sys_openat2(i32 dirfd, uaddr_t path, uaddr_t how, u64 size); /* RESOLVE_CACHED is never refused */
 i64 sys_faccessat2(i32 dirfd, uaddr_t path, i32 mode, u32 flags);
 i64 sys_epoll_pwait2(i32 epfd, uaddr_t events, i32 maxevents, uaddr_t timeout, uaddr_t sigmask, u64 sigsetsize); /* EINTR is never restarted */
+i64 sys_futex_waitv(uaddr_t waiters, u32 nr_futexes, u32 flags, uaddr_t timeout, i32 clockid);
 i64 sys_fchmodat2(i32 dirfd, uaddr_t path, u32 mode, u32 flags);
+i64 sys_futex_wake(uaddr_t uaddr, u64 mask, i32 nr, u32 flags);
+i64 sys_futex_wait(uaddr_t uaddr, u64 val, u64 mask, u32 flags, uaddr_t timeout, i32 clockid);
+i64 sys_futex_requeue(uaddr_t waiters, u32 flags, i32 nr_wake, i32 nr_requeue);
 i64 sys_setxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t name, uaddr_t args, u64 size);
 i64 sys_getxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t name, uaddr_t args, u64 size);
 i64 sys_listxattrat(i32 dirfd, uaddr_t path, u32 at_flags, uaddr_t list, u64 size);

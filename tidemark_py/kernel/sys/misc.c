@@ -108,6 +108,35 @@ i64 sys_sched_rr_get_interval(i32 pid, uaddr_t tp) {
   return process_of(pid) ? COPY_OUT(tp, ts) : -ESRCH;
 }
 
+/* struct sched_attr of sched_setattr(2) in its first size; later fields, the utilisation clamps, must not be asked for. */
+#define SCHED_ATTR_SIZE_VER0 48u
+i64 sys_sched_getattr(i32 pid, uaddr_t attr, u32 size, u32 flags) {
+  struct process *p = pid < 0 ? NULL : process_of(pid);
+  if (pid < 0 || !attr || flags || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_BYTES) return -EINVAL;
+  if (!p) return -ESRCH;
+  struct guest_sched_attr a = {.size = MIN(size, (u32)sizeof a), .sched_policy = SCHED_NORMAL, .sched_nice = p->nice};
+  return copy_out(attr, &a, a.size);
+}
+i64 sys_sched_setattr(i32 pid, uaddr_t attr, u32 flags) {
+  struct guest_sched_attr a = {0};
+  struct process *p = pid < 0 ? NULL : process_of(pid);
+  if (pid < 0 || !attr || flags) return -EINVAL;
+  if (COPY_IN(a.size, attr)) return -EFAULT;
+  if (!a.size) a.size = SCHED_ATTR_SIZE_VER0;
+  if (a.size < SCHED_ATTR_SIZE_VER0 || a.size > PAGE_BYTES) return -E2BIG;
+  if (copy_in(&a, attr, MIN(a.size, (u32)sizeof a))) return -EFAULT;
+  if (!p) return -ESRCH;
+  if (a.sched_policy == SCHED_FIFO || a.sched_policy == SCHED_RR)
+    return a.sched_priority < 1 || a.sched_priority > 99 ? -EINVAL : -EPERM;
+  if (a.sched_policy == SCHED_DEADLINE) return -EPERM;
+  if (a.sched_policy != SCHED_NORMAL && a.sched_policy != SCHED_BATCH && a.sched_policy != SCHED_IDLE) return -EINVAL;
+  if (a.sched_priority || (a.sched_flags & ~1ull)) return -EINVAL; /* SCHED_FLAG_RESET_ON_FORK */
+  i32 nice = MAX(-20, MIN(19, a.sched_nice));
+  if (nice < p->nice && !credentials_capable(&current->process->cred, CAP_SYS_NICE)) return -EPERM;
+  p->nice = nice;
+  return 0;
+}
+
 /* Calls fn for what which/who name; -ESRCH when nothing. The best (lowest) nice comes back in *nice. */
 static i64 priority_each(i32 which, i32 who, const i32 *set, i32 *nice) {
   struct process *self = current->process;

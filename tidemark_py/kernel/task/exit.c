@@ -152,6 +152,7 @@ static void process_end(struct process *p) {
 
 /* What a thread leaves to its process whether it ends by itself or its worker died. */
 static void thread_account(struct thread *t) {
+  futex_owner_exit(t->tid);
   struct process *p = t->process;
   p->instructions += t->record->instructions;
   p->utime_ns += thread_cpu_ns(t);

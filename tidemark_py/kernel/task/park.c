@@ -7,6 +7,10 @@
 #include "task.h"
 
 struct list *thread_wait_entries(struct thread *t) { return &t->wait_entries; }
+bool thread_lives(i32 tid) {
+  const struct thread *t = thread_find(tid);
+  return t && t->process && t->process->state != PROCESS_ZOMBIE;
+}
 
 void thread_wake(struct thread *t) {
   ASSERT_LOCKED();

@@ -1,29 +1,19 @@
 /* futex(2): waiters keyed by the word's identity (mm_futex_key), in hashed queues; one lock, the kernel's.
  *
  * A waiter compares the word under the lock and queues itself before the lock is dropped, a waker takes the lock after
- * its store: no wake-up is lost. Called by sys/futex.c and at thread exit. Missing: priority inheritance. */
-#include "../mm/mm.h"
-#include "wait.h"
+ * its store: no wake-up is lost. Called by sys/futex.c and at thread exit. Words with owners: futex_pi.c. */
+#include "futex.h"
 
-extern _Thread_local struct thread *current; /* opaque on this floor */
-
-struct futex_waiter {
-  struct wait_entry entry;
-  struct mm_futex_key key;
-  u32 bitset;
-  bool woken;
-};
 #define BUCKETS 256u
 static struct wait_queue buckets[BUCKETS];
 
-static struct wait_queue *bucket_of(const struct mm_futex_key *k) {
+struct wait_queue *futex_bucket_at(u32 index) { return index < BUCKETS ? &buckets[index] : NULL; }
+
+struct wait_queue *futex_bucket(const struct mm_futex_key *k) {
   u64 h = (k->object ^ (k->offset >> 2)) * 0x9e3779b97f4a7c15ull;
   struct wait_queue *q = &buckets[(u32)(h >> 32) % BUCKETS];
   if (!q->entries.next) wait_queue_init(q);
   return q;
-}
-static bool same(const struct mm_futex_key *a, const struct mm_futex_key *b) {
-  return a->object == b->object && a->offset == b->offset;
 }
 
 i64 futex_wait(u64 addr, u32 value, u32 bitset, bool is_private, u64 deadline_ns) {
@@ -34,7 +24,7 @@ i64 futex_wait(u64 addr, u32 value, u32 bitset, bool is_private, u64 deadline_ns
   if (r || (r = user_load32(addr, &now))) return r;
   if (now != value) return -EAGAIN;
   w.entry.thread = current, w.entry.data = &w;
-  wait_add(bucket_of(&w.key), &w.entry);
+  wait_add(futex_bucket(&w.key), &w.entry);
   while (!w.woken) {
     r = wait_park(deadline_ns);
     if (r) break;
@@ -43,20 +33,50 @@ i64 futex_wait(u64 addr, u32 value, u32 bitset, bool is_private, u64 deadline_ns
   return w.woken ? 0 : r;
 }
 
-static void wake_one(struct futex_waiter *w) {
+void futex_wake_waiter(struct futex_waiter *w) {
   w->woken = true;
   struct thread *t = w->entry.thread;
   wait_remove(&w->entry);
   thread_wake(t);
 }
 
+/* The first of several words to be woken: its index. */
+i64 futex_wait_any(const struct futex_word *words, u32 count, u64 deadline_ns) {
+  struct futex_waiter *w = kzalloc(count * sizeof *w);
+  if (!w) return -ENOMEM;
+  i64 r = 0;
+  for (u32 i = 0; !r && i < count; i++) r = mm_futex_key(words[i].addr, words[i].is_private, &w[i].key);
+  for (u32 i = 0; !r && i < count; i++) {
+    u32 now;
+    if (!(r = user_load32(words[i].addr, &now)) && now != words[i].value) r = -EAGAIN;
+  }
+  for (u32 i = 0; !r && i < count; i++) {
+    w[i].bitset = UINT32_MAX, w[i].entry.thread = current, w[i].entry.data = &w[i];
+    wait_add(futex_bucket(&w[i].key), &w[i].entry);
+  }
+  i64 woken = -1;
+  while (!r) {
+    for (u32 i = 0; i < count && woken < 0; i++)
+      if (w[i].woken) woken = i;
+    if (woken >= 0) break;
+    r = wait_park(deadline_ns);
+  }
+  for (u32 i = 0; i < count; i++) { /* a wake-up that came with a time-out or signal counts */
+    wait_remove(&w[i].entry);
+    if (w[i].woken && woken < 0) woken = i;
+  }
+  kfree(w);
+  return woken >= 0 ? woken : r;
+}
+
 static i64 wake_key(const struct mm_futex_key *key, u32 count, u32 bitset) {
   i64 woken = 0;
-  LIST_FOR(e, &bucket_of(key)->entries, struct wait_entry, link) {
+  LIST_FOR(e, &futex_bucket(key)->entries, struct wait_entry, link) {
     if ((u64)woken >= count) break;
     struct futex_waiter *w = e->data;
-    if (!same(&w->key, key) || !(w->bitset & bitset)) continue;
-    wake_one(w);
+    if (!futex_same(&w->key, key) || !(w->bitset & bitset)) continue;
+    if (w->pi || w->requeue_pi) return woken ? woken : -EINVAL;
+    futex_wake_waiter(w);
     woken++;
   }
   return woken;
@@ -69,22 +89,24 @@ i64 futex_wake(u64 addr, u32 count, u32 bitset, bool is_private) {
   return r ? r : wake_key(&key, count, bitset);
 }
 
-i64 futex_requeue(u64 from, u64 to, u32 wake, u32 move, const u32 *expected, bool is_private) {
+i64 futex_requeue(u64 from, u64 to, u32 wake, u32 move, const u32 *expected, bool is_private, bool to_private) {
   struct mm_futex_key a, b;
   u32 now;
   int r = mm_futex_key(from, is_private, &a);
-  if (r || (r = mm_futex_key(to, is_private, &b))) return r;
+  if (r || (r = mm_futex_key(to, to_private, &b))) return r;
   if (expected) {
     if ((r = user_load32(from, &now))) return r;
     if (now != *expected) return -EAGAIN;
   }
   i64 woken = wake_key(&a, wake, UINT32_MAX), moved = 0;
-  struct wait_queue *target = bucket_of(&b);
-  if (!same(&a, &b))
-    LIST_FOR(e, &bucket_of(&a)->entries, struct wait_entry, link) {
+  if (woken < 0) return woken;
+  struct wait_queue *target = futex_bucket(&b);
+  if (!futex_same(&a, &b))
+    LIST_FOR(e, &futex_bucket(&a)->entries, struct wait_entry, link) {
       if ((u64)moved >= move) break;
       struct futex_waiter *w = e->data;
-      if (!same(&w->key, &a)) continue;
+      if (!futex_same(&w->key, &a)) continue;
+      if (w->pi || w->requeue_pi) return -EINVAL;
       wait_remove(e);
       w->key = b;
       wait_add(target, e);

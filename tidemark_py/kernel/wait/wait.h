@@ -40,6 +40,19 @@ struct list *thread_wait_entries(struct thread *t); /* given by task/ */
 /* ---- futex(2), wait/futex.c: lock held, own memory ---- */
 i64 futex_wait(u64 addr, u32 value, u32 bitset, bool is_private, u64 deadline_ns); /* 0, -EAGAIN, -ETIMEDOUT, -ERESTARTSYS */
 i64 futex_wake(u64 addr, u32 count, u32 bitset, bool is_private);
-i64 futex_requeue(u64 from, u64 to, u32 wake, u32 move, const u32 *expected, bool is_private);
+i64 futex_requeue(u64 from, u64 to, u32 wake, u32 move, const u32 *expected, bool is_private, bool to_private);
+struct futex_word {
+  u64 addr;
+  u32 value;
+  bool is_private;
+};
+i64 futex_wait_any(const struct futex_word *words, u32 count, u64 deadline_ns); /* index, or as futex_wait */
+/* ---- words that name their owner, wait/futex_pi.c ---- */
+i64 futex_lock_pi(u64 addr, i32 tid, bool wait, bool is_private, u64 deadline_ns); /* without wait: -EAGAIN */
+i64 futex_unlock_pi(u64 addr, i32 tid, bool is_private);
+i64 futex_wait_requeue_pi(u64 addr, u32 value, u64 target, i32 tid, bool is_private, u64 deadline_ns);
+i64 futex_cmp_requeue_pi(u64 from, u64 to, u32 wake, u32 move, u32 expected, bool is_private);
+void futex_owner_exit(i32 tid); /* a thread ends: what it owns and others wait for goes to them */
+bool thread_lives(i32 tid);     /* given by task/ */
 i64 futex_wake_op(u64 first, u64 second, u32 wake_first, u32 wake_second, u32 op, bool is_private);
 #endif
