@@ -2,11 +2,15 @@
 /**
  * A thread worker: one guest memory, one kernel instance, one guest thread at a time. It obeys thread.boot and
  * thread.start (abi/messages.toml) and reports thread.ready, thread.exited, thread.crashed. No Python, no policy.
+ *
+ * A worker for WebAssembly modules (thread.boot with `variant`) has no guest memory of its own, but a small one that all of
+ * them share and nothing uses; it obeys thread.start_module once, and is ended afterwards.
  */
 import { THREAD_RECORD } from "./gen/abi.js";
 import { MESSAGE } from "./gen/messages.js";
 import { instantiate, threadNotify } from "./instantiate.js";
 import { parentPeer } from "./platform.js";
+import { runModule } from "./wasi.js";
 
 const parent = parentPeer();
 let worker = -1;
@@ -14,6 +18,8 @@ let worker = -1;
 let kernel = null;
 /** @type {(slot: number) => number} */
 let touchedPages = () => 0;
+/** @type {import("./wasi.js").Place | null} */
+let place = null;
 
 /** @param {any} port @returns {Promise<WebAssembly.Memory>} */
 const memoryFrom = (port) =>
@@ -25,7 +31,9 @@ const memoryFrom = (port) =>
 async function boot(m) {
   worker = m.worker;
   // Small at first: the kernel grows it. The maximum was probed by the page.
-  const guestMemory = m.guest_port
+  const guestMemory = m.guest_memory
+    ? m.guest_memory
+    : m.guest_port
     ? await memoryFrom(m.guest_port)
     : new WebAssembly.Memory({ initial: m.guest_initial_pages, maximum: m.guest_max_pages, shared: true });
   const notify = threadNotify({
@@ -38,7 +46,9 @@ async function boot(m) {
     message: MESSAGE.KERNEL_NOTIFIED,
   });
   const log = (/** @type {string} */ text) => m.kernel_port.postMessage([-1, text]);
-  kernel = instantiate({ module: m.module, memory: m.memory, guestMemory, instance: m.instance, notify, log });
+  const options = { module: m.module, memory: m.memory, guestMemory, instance: m.instance, notify, log };
+  kernel = instantiate(options);
+  if (m.variant) place = { variant: m.variant, options, plain: kernel };
   const words = new Int32Array(m.memory.buffer);
   const base = (kernel.address.threadRecords + THREAD_RECORD.touched_pages) >> 2;
   touchedPages = (slot) => Atomics.load(words, base + slot * (THREAD_RECORD.BYTES >> 2));
@@ -52,6 +62,15 @@ function start(slot, generation) {
   parent.post({ m: MESSAGE.THREAD_EXITED, worker, slot, generation, status, touched_pages: touchedPages(slot) });
 }
 
+/** @param {any} m thread.start_module */
+function startModule({ slot, generation, image, module }) {
+  if (!place) throw new Error("thread.start_module in a worker that was not booted for modules");
+  const status = runModule(place, slot, generation, module, (compiled, bytes) =>
+    parent.post({ m: MESSAGE.THREAD_COMPILED, worker, image, module: compiled, bytes }),
+  );
+  parent.post({ m: MESSAGE.THREAD_EXITED, worker, slot, generation, status, touched_pages: -1 });
+}
+
 /** @param {number} slot @param {unknown} error */
 function crashed(slot, error) {
   const panic = kernel?.crashed(error) ?? false;
@@ -63,6 +82,12 @@ parent.listen((m) => {
   if (m.m === MESSAGE.THREAD_START) {
     try {
       start(m.slot, m.generation);
+    } catch (e) {
+      crashed(m.slot, e);
+    }
+  } else if (m.m === MESSAGE.THREAD_START_MODULE) {
+    try {
+      startModule(m);
     } catch (e) {
       crashed(m.slot, e);
     }

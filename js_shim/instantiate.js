@@ -29,12 +29,14 @@ export class KernelPanic extends Error {
  * @property {number} instance number: which stack and TLS block
  * @property {(role: number, kind: number, arg: number) => void} notify never throws, never re-enters the kernel
  * @property {(text: string) => void} log one line for diagnostics
+ * @property {Instance} [beside] the instance of this worker whose C stack and TLS block this one takes over as they are
  *
  * @typedef {object} Instance
  * @property {Record<string, any>} exports tk_ functions
  * @property {(error?: unknown) => boolean} crashed call after a throw: true when the whole kernel is lost
  * @property {() => void} holdLock for tests: as if this instance had thrown under the kernel lock
  * @property {() => string} panicText
+ * @property {number} tls address of its TLS block
  * @property {Record<string, number>} address of thread_records, event_ring, counters
  */
 
@@ -116,10 +118,14 @@ export function instantiate(o) {
   if (tls > room) throw new Error(`kernel.wasm needs ${tls} bytes of TLS an instance, it keeps ${room}`);
   if (top + room > memory.buffer.byteLength) throw new Error(`the kernel memory is too small for instance ${o.instance}`);
   exports.__stack_pointer.value = top;
-  exports.__wasm_init_tls(top);
-  exports.tk_instance_enter(o.instance, performance.timeOrigin);
+  if (o.beside) exports.__tls_base.value = o.beside.tls;
+  else {
+    exports.__wasm_init_tls(top);
+    exports.tk_instance_enter(o.instance, performance.timeOrigin);
+  }
   return {
     exports,
+    tls: top,
     address: /** @type {any} */ (address),
     panicText,
     holdLock() {

@@ -315,6 +315,7 @@ class Runtime(NetEvents):
                 "index_url": host.absolute_url(index_url) if index_url else host.default_index_url(),
                 "module": module,
                 "memory": memory,
+                "variant": place.variant() if kernel is None else None,
                 "guest_max_pages": most_pages,
                 "memories_cap": memories_cap,
                 "jit": JIT_MODES[jit],
@@ -345,6 +346,8 @@ class Runtime(NetEvents):
             self._attach(role, worker, worker)
             sources = place.sources()
             boot = {**options, "role": role, "peer_port": peer, "sources": sources}
+            if role == "kernel_worker":
+                del boot["variant"]
             worker.boot(boot, [sources] if peer is None else [sources, peer])
 
     def _attach(self, role: str, raw: RawPort, worker: Any) -> None:
@@ -528,12 +531,16 @@ class Runtime(NetEvents):
         umask: int = 0o022,
         memory_limit: int = 0,
         root: int = 0,
+        preopens: Mapping[str, str] | None = None,
+        capabilities: int = 0,
     ) -> Process:
         """Start a program; argv[0] (or `executable`, when given) is searched in env's PATH.
 
         Streams: PIPE, DEVNULL, STDOUT (stderr only), a descriptor of init, or None: nothing to read, and output goes to
         Python's own stdout and stderr. tty: a terminal for all three, (rows, columns) or True for 24x80; then stdin and
-        stdout are its two directions. pass_fds: number in the child -> descriptor of init. Raises FileNotFoundError,
+        stdout are its two directions. pass_fds: number in the child -> descriptor of init. preopens: what WebAssembly
+        modules see, by the name they see: {"/": "/srv/app"}; it and capabilities hold for all that is started from
+        there. Raises FileNotFoundError,
         PermissionError, OSError(ENOEXEC) ... naming argv[0].
         """
         arguments = [str(a) for a in argv]
@@ -558,6 +565,8 @@ class Runtime(NetEvents):
             gid=group,
             umask=umask,
             memory_limit=memory_limit,
+            preopens=[text for name, directory in (preopens or {}).items() for text in (directory, name)],
+            capabilities=capabilities,
         )
         port = self._kernel
         self._processes_may_run = True

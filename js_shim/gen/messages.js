@@ -65,6 +65,8 @@ export const MESSAGE = Object.freeze({
   RUNTIME_LOGGED: "runtime.logged",
   THREAD_BOOT: "thread.boot",
   THREAD_START: "thread.start",
+  THREAD_START_MODULE: "thread.start_module",
+  THREAD_COMPILED: "thread.compiled",
   THREAD_THROW: "thread.throw",
   THREAD_READY: "thread.ready",
   THREAD_EXITED: "thread.exited",

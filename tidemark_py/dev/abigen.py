@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import abigen_c, abigen_js, abigen_py, messagegen
+from . import abigen_c, abigen_js, abigen_py, messagegen, wasigen
 
 Row = dict[str, Any]
 # The kernel's ABI, which the hash covers. messages.toml is between roles of one wheel: messagegen.py makes it.
-TABLES = ("constants", "errno", "layouts", "status", "structs", "syscalls")
+TABLES = ("constants", "errno", "layouts", "status", "structs", "syscalls", "wasi")
 SCALARS = {"u8": 1, "i8": 1, "char": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "f64": 8}
 # C parameter type of each argument type of a system call; every other type points into the guest.
 ARG_C = {
@@ -87,6 +87,7 @@ class Tables:
     enums: list[Row] = field(default_factory=list)
     shared_constants: list[Row] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
+    wasi: Row = field(default_factory=dict)
     hash: str = ""
 
     @property
@@ -167,6 +168,7 @@ def load(abi: Path) -> Tables:
     for row in raw["structs"]["struct"]:
         known[row["name"]] = _lay_out(row, known, True)
     t.layouts = [_lay_out(row, {}, False) for row in raw["layouts"]["layout"]] + list(known.values())
+    t.wasi = raw["wasi"]
     canonical = json.dumps(_strip(raw), sort_keys=True, separators=(",", ":"))
     t.hash = hashlib.sha256(canonical.encode()).hexdigest()
     return t
@@ -183,6 +185,8 @@ def outputs(root: Path) -> dict[Path, str]:
         kernel / "syscalls.h": abigen_c.syscalls_h(t),
         kernel / "syscalls.c": abigen_c.syscalls_c(t),
         root / "site" / "programs" / "gen" / "frame.h": abigen_c.frame_h(t),
+        kernel / "wasi.h": wasigen.wasi_h(t.wasi),
+        kernel / "wasi.c": wasigen.wasi_c(t.wasi),
         js / "abi.js": abigen_js.abi_js(t),
         python / "__init__.py": '"""Generated from the tables of tidemark_py/abi: do not edit."""\n',
         python / "abi.py": abigen_py.abi_py(t),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from .wasigen import wasi_js
+
 if TYPE_CHECKING:
     from .abigen import Tables
 
@@ -42,4 +44,5 @@ def abi_js(t: Tables) -> str:
             pairs += [(f.name, f.offset) for f in layout.fields]
             name = ("guest_" if layout.guest else "") + layout.name
             out += _frozen(name.upper(), f"{layout.doc} Byte offsets.", pairs)
+    out.append(wasi_js(t.wasi))
     return "\n".join(line for line in out if line) + "\n"

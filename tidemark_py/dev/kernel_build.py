@@ -52,7 +52,10 @@ WASM_LINK = (
     "-Wl,--export-table",
     "-Wl,--growable-table",
     "-Wl,--gc-sections",
-    *(f"-Wl,--export={n}" for n in ("__wasm_init_tls", "__tls_size", "__tls_align", "__stack_pointer", "__heap_base")),
+    *(
+        f"-Wl,--export={n}"
+        for n in ("__wasm_init_tls", "__tls_base", "__tls_size", "__tls_align", "__stack_pointer", "__heap_base")
+    ),
 )
 FEATURES = tuple(
     f"--enable-{f}"
@@ -195,29 +198,64 @@ def native_compiler(sanitize: str, strict: bool = False) -> Compiler:
     )
 
 
+def variant_accessors(guest: str) -> str:
+    """mm/guest.wat for a WebAssembly module's own memory: unshared, of any size, guest address 0 at its start.
+
+    There is no hidden head: what would touch it traps. The size counts the head all the same, as the kernel's bounds do.
+    Raises BuildError when the text is not what this knows.
+    """
+    head = "0x120000"
+    guest = re.sub(r"^\s*;;.*\n", "", guest, flags=re.M)
+    steps = (
+        (r"\(memory \$guest 18 65536 shared\)", "(memory $guest 0)", 1),
+        (rf" offset={head}", "", 22),
+        (rf"\(i32\.add \(local\.get (\$\w+)\) \(i32\.const {head}\)\)", r"(local.get \1)", 5),
+        (r"\(memory\.size \$guest\)", "(i32.add (memory.size $guest) (i32.const 18))", 1),
+        (r'(\(func \(export "(?:perm|head)\w*"\)(?:\s+\((?:param|result)[^()]*\))*)(?:[^;]*?)(?=\n\s*\n|\n\s*\(func)', r"\1 (unreachable))", 9),
+    )
+    for pattern, replacement, least in steps:
+        guest, count = re.subn(pattern, replacement, guest)
+        if count < least:
+            raise BuildError(f"mm/guest.wat: {pattern} is there {count} times, not {least}: adapt variant_accessors")
+    if head in guest:
+        raise BuildError(f"mm/guest.wat: {head} is left over: adapt variant_accessors")
+    return guest
+
+
+def _finish_wasm(raw: Path, guest: Path, out: Path) -> None:
+    """Merge the accessors of one kind of memory into the linked kernel, and optimise."""
+    merged = out.with_suffix(".merged.wasm")
+    run([*binaryen("wasm-merge"), *FEATURES, "-g", raw, "kern", guest, "guest", "-o", merged], f"wasm-merge {out.name}")
+    run([*binaryen("wasm-opt"), *FEATURES, *WASM_OPT, merged, "-o", out], f"wasm-opt {out.name}")
+
+
 def build_wasm() -> Path:
-    """build/kernel.wasm and its copy in the package's assets."""
+    """build/kernel.wasm and kernel-wasi.wasm, and their copies in the package's assets.
+
+    Both are made of one link: the same functions at the same table entries, the same data at the same addresses.
+    """
     with exclusive("kernel-wasm"):
         compiler = wasm_compiler()
         objs = objects(compiler, kernel_sources())
-        out, raw, merged = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel.merged.wasm"
-        guest = KERNEL / "mm" / "guest.wat"
-        merge = [*binaryen("wasm-merge"), *FEATURES, "-g", str(raw), "kern", str(guest), "guest", "-o", str(merged)]
-        optimise = [*binaryen("wasm-opt"), *FEATURES, *WASM_OPT, str(merged), "-o", str(out)]
-        recipe = repr((WASM_LINK, merge, optimise, [o.name for o in objs]))
+        out, raw, variant = BUILD / "kernel.wasm", BUILD / "kernel.link.wasm", BUILD / "kernel-wasi.wasm"
+        guest, variant_guest = KERNEL / "mm" / "guest.wat", BUILD / "guest-wasi.wat"
+        accessors = variant_accessors(guest.read_text(encoding="utf-8"))
+        recipe = repr((WASM_LINK, FEATURES, WASM_OPT, [o.name for o in objs], accessors))
         digest = hashlib.sha256(recipe.encode() + guest.read_bytes())
         stamp = BUILD / "kernel.wasm.stamp"
-        if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
-            with step("linking and optimising kernel.wasm"):
+        made = out.exists() and variant.exists() and stamp.exists()
+        if not (made and stamp.read_text(encoding="utf-8") == digest.hexdigest()):
+            with step("linking and optimising kernel.wasm and kernel-wasi.wasm"), ThreadPoolExecutor(2) as pool:
                 compiler.link(objs, raw, WASM_LINK)
-                run(merge, "wasm-merge")
-                run(optimise, "wasm-opt")
+                variant_guest.write_text(accessors, encoding="utf-8")
+                list(pool.map(_finish_wasm, (raw, raw), (guest, variant_guest), (out, variant)))
             say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
             stamp.write_text(digest.hexdigest(), encoding="utf-8")
         ASSETS.mkdir(parents=True, exist_ok=True)
-        packaged = ASSETS / "kernel.wasm"
-        if not packaged.exists() or packaged.read_bytes() != out.read_bytes():
-            shutil.copyfile(out, packaged)
+        for made_file in (out, variant):
+            packaged = ASSETS / made_file.name
+            if not packaged.exists() or packaged.read_bytes() != made_file.read_bytes():
+                shutil.copyfile(made_file, packaged)
         return out
 
 

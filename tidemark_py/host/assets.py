@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import BootError
 
-__all__ = ["kernel_bytes", "shim_urls", "sources_zip"]
+__all__ = ["kernel_bytes", "shim_urls", "sources_zip", "variant_bytes"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # In the order of their imports.
@@ -27,6 +27,8 @@ SHIM_MODULES = (
     "instantiate.js",
     "attach.js",
     "kernel_fs.js",
+    "wasm_bytes.js",
+    "wasi.js",
     "boot_thread.js",
     "boot_role.js",
 )
@@ -41,6 +43,12 @@ def kernel_bytes() -> bytes:
     if not path.exists():
         raise BootError("kernel.wasm is not in the package: build it (`python3 build.py kernel`) or pass kernel=")
     return path.read_bytes()
+
+
+def variant_bytes() -> bytes | None:
+    """kernel-wasi.wasm, of the same build; None when it is not there."""
+    path = PACKAGE / "_assets" / "kernel-wasi.wasm"
+    return path.read_bytes() if path.exists() else None
 
 
 def _shim_folder() -> Path:

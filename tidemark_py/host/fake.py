@@ -657,7 +657,18 @@ class FakeHost:
 
     def thread_boot_options(self) -> dict[str, Any]:
         """Nothing that matters here."""
-        return {"module": None, "memory": None, "guest_initial_pages": 18, "guest_max_pages": 1024}
+        return {
+            "module": None,
+            "memory": None,
+            "guest_initial_pages": 18,
+            "guest_max_pages": 1024,
+            "variant": None,
+            "guest_memory": None,
+        }
+
+    def module_boot_options(self) -> dict[str, Any] | None:
+        """Likewise."""
+        return {**self.thread_boot_options(), "variant": "variant"}
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
         """The loop's."""

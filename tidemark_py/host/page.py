@@ -146,6 +146,11 @@ class PageHost:
         except JsException as e:
             raise BootError(f"kernel.wasm does not compile here: {text_of(e)}") from None
 
+    def variant(self) -> Any:
+        """The kernel's variant for WebAssembly modules as a buffer, or None. Compiled by who first needs it."""
+        data = assets.variant_bytes()
+        return None if data is None else to_js(data)
+
     def kernel_memory(self) -> tuple[Any, int]:
         """(shared memory, the most pages a memory may have here). Raises BootError."""
         for most in MOST_PAGES:

@@ -158,6 +158,7 @@ class WorkerHost:
         self._shim = shim
         self._options = options
         self._head_pages = -(-head_bytes // WASM_PAGE)
+        self._module_options: dict[str, Any] | None = None
 
     def start_thread_worker(
         self, name: str, received: Callable[[Wire], None], failed: Callable[[str], None]
@@ -183,7 +184,23 @@ class WorkerHost:
             "memory": self._options.memory,
             "guest_initial_pages": self._head_pages,
             "guest_max_pages": int(self._options.guest_max_pages),
+            "variant": None,
+            "guest_memory": None,
         }
+
+    def module_boot_options(self) -> dict[str, Any] | None:
+        """For thread.boot of a worker for modules. What they share is made at the first call."""
+        if self._module_options is None:
+            variant = getattr(self._options, "variant", None)
+            if variant is None:
+                return None
+            memory = self._shim.newMemory(self._head_pages, self._head_pages)
+            try:
+                module = js.WebAssembly.Module.new(variant)
+            except JsException as e:
+                raise BootError(f"kernel-wasi.wasm does not compile here: {text_of(e)}") from None
+            self._module_options = {**self.thread_boot_options(), "variant": module, "guest_memory": memory}
+        return self._module_options
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
         """setTimeout"""

@@ -3,19 +3,21 @@
 Owner: the process owner, which never blocks. A worker and the guest memory it made stay paired; threads of one process
 are a group on the memory of the worker that made it. Nobody outside a group ever holds its memory, so a worker goes
 back to the pool only when no other thread of its group runs, and the borrowers are terminated first.
+A worker for WebAssembly modules makes no memory (the module does) and is ended after one process. They are kept ready
+only once a first module has run; compiled modules are kept by image, the last used ones.
 Missing: a wait cell that hands a process's next thread to its idle worker without Python (DESIGN.md section 3).
 """
 
 from __future__ import annotations
 
 import errno
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ..abi.gen.messages import ThreadBoot, ThreadExited, ThreadStart, ThreadThrow
+from ..abi.gen.messages import ThreadBoot, ThreadCompiled, ThreadExited, ThreadStart, ThreadStartModule, ThreadThrow
 from ..channel.wire import encode
 from ..host.contract import Host, Wire, WorkerHandle
 
@@ -26,6 +28,11 @@ IDLE_MOST = 8
 # A memory of which more was touched gives its pages back only with its worker: 64 MiB in 4 KiB pages.
 TOUCHED_PAGES_MOST = 16384
 RETRY_SECONDS = 0.5
+MODULE_IDLE_TARGET = 2
+MODULES_KEPT = 32
+MODULES_KEPT_BYTES = 256 << 20
+# A worker ended while it computed may run on so long (Chromium: two seconds): nobody else gets its instance before.
+LINGER_SECONDS = 6.0
 
 
 class WorkerState(Enum):
@@ -51,6 +58,7 @@ class PoolWorker:
     slot: int = -1
     generation: int = 0
     start_order: int = 0
+    for_modules: bool = False
 
     @property
     def is_maker(self) -> bool:
@@ -80,6 +88,10 @@ class WorkerPool:
         self._options = host.thread_boot_options()
         self.workers: dict[int, PoolWorker] = {}
         self._idle: list[PoolWorker] = []
+        self._idle_for_modules: list[PoolWorker] = []
+        self._waiting_modules: deque[tuple[int, int, int]] = deque()
+        self._modules_wanted = 0  # idle workers for modules to keep
+        self._modules: OrderedDict[int, tuple[Any, int]] = OrderedDict()  # image -> module, bytes of its file
         self._waiting: deque[tuple[int, int]] = deque()
         self._borrow: dict[int, tuple[int, int]] = {}  # booting borrower -> its first thread
         self.made = 0
@@ -92,11 +104,45 @@ class WorkerPool:
 
     def refill(self) -> None:
         """Start workers until enough are idle or on their way."""
-        booting = self.count(WorkerState.BOOTING) - len(self._borrow)
+        booting_modules = sum(w.for_modules for w in self.workers.values() if w.state is WorkerState.BOOTING)
+        modules = self._modules_wanted + len(self._waiting_modules) - len(self._idle_for_modules) - booting_modules
+        while modules > 0 and self._free_instances and not self._closed and not self._resting:
+            self._make(None, for_modules=True)
+            modules -= 1
+        booting = self.count(WorkerState.BOOTING) - len(self._borrow) - booting_modules
         wanted = IDLE_TARGET + len(self._waiting) - len(self._idle) - booting
         while wanted > 0 and self._free_instances and not self._closed and not self._resting:
             self._make(None)
             wanted -= 1
+
+    def run_module(self, slot: int, generation: int, image: int) -> None:
+        """Give a thread whose process is a module to a worker, now or when one is there."""
+        if self._host.module_boot_options() is None:
+            self._refused(slot, generation)
+            return
+        self._modules_wanted = MODULE_IDLE_TARGET
+        if self._idle_for_modules:
+            self._start_module(self._idle_for_modules.pop(), slot, generation, image)
+        else:
+            self._waiting_modules.append((slot, generation, image))
+            self._give_up_if_hopeless()
+        self.refill()
+
+    def keep_module(self, message: ThreadCompiled) -> None:
+        """A compiled image: processes to come need not compile it."""
+        self._modules[message.image] = (message.module, message.bytes)
+        while len(self._modules) > MODULES_KEPT or (
+            len(self._modules) > 1 and sum(size for _, size in self._modules.values()) > MODULES_KEPT_BYTES
+        ):
+            self._modules.popitem(last=False)
+
+    def end(self, slot: int) -> PoolWorker | None:
+        """Terminate the worker that runs a module for this thread; it is outside of the kernel for good."""
+        worker = next((w for w in self.workers.values() if w.for_modules and w.slot == slot), None)
+        if worker is not None:
+            self._remove(worker, LINGER_SECONDS)
+            self.refill()
+        return worker
 
     def run(self, slot: int, generation: int) -> None:
         """Give a thread with a memory of its own to a worker, now or when one is there."""
@@ -175,6 +221,10 @@ class WorkerPool:
         if worker is None or worker.slot != message.slot or worker.generation != message.generation:
             return
         worker.slot = -1
+        if worker.for_modules:
+            self._remove(worker)
+            self.refill()
+            return
         group = worker.group
         if not worker.is_maker:
             worker.state = WorkerState.IDLE  # waits for the process's next thread
@@ -212,10 +262,11 @@ class WorkerPool:
 
     # ---- inside ----
 
-    def _make(self, borrow: tuple[PoolWorker, Any] | None) -> PoolWorker:
+    def _make(self, borrow: tuple[PoolWorker, Any] | None, for_modules: bool = False) -> PoolWorker:
         self.made += 1
         worker = PoolWorker(self.made, self._free_instances.pop())
         worker.group = borrow[0] if borrow else worker
+        worker.for_modules = for_modules
         if borrow:
             borrow[0].borrowers.append(worker)
         self.workers[worker.number] = worker
@@ -230,7 +281,7 @@ class WorkerPool:
             instance=worker.instance,
             kernel_port=theirs,
             guest_port=borrow[1] if borrow else None,
-            **self._options,
+            **((self._host.module_boot_options() if for_modules else None) or self._options),
         )
         worker.handle.post(encode(boot), [theirs, borrow[1]] if borrow else [theirs])
         return worker
@@ -243,8 +294,27 @@ class WorkerPool:
         worker.handle.post(encode(ThreadStart(slot, generation)), [])
         self._started(slot, generation)
 
+    def _start_module(self, worker: PoolWorker, slot: int, generation: int, image: int) -> None:
+        worker.state = WorkerState.RUNNING
+        worker.slot, worker.generation = slot, generation
+        self.handed_over += 1
+        worker.start_order = self.handed_over
+        module = None
+        if image in self._modules:
+            self._modules.move_to_end(image)
+            module = self._modules[image][0]
+        worker.handle.post(encode(ThreadStartModule(slot, generation, image, module)), [])
+        self._started(slot, generation)
+
     def _to_idle(self, worker: PoolWorker) -> None:
         worker.state = WorkerState.IDLE
+        if worker.for_modules:
+            if self._waiting_modules:
+                self._start_module(worker, *self._waiting_modules.popleft())
+                self.refill()
+            else:
+                self._idle_for_modules.append(worker)
+            return
         if self._waiting:
             self._start(worker, *self._waiting.popleft())
             self.refill()
@@ -260,13 +330,17 @@ class WorkerPool:
         self._remove(maker)
         self.refill()
 
-    def _remove(self, worker: PoolWorker) -> None:
+    def _remove(self, worker: PoolWorker, linger_seconds: float = 0.0) -> None:
         worker.state = WorkerState.GONE
         worker.handle.terminate()
         del self.workers[worker.number]
-        self._free_instances.append(worker.instance)
-        if worker in self._idle:
-            self._idle.remove(worker)
+        if linger_seconds and not self._closed:
+            self._host.call_later(linger_seconds, lambda: self._free_instances.append(worker.instance))
+        else:
+            self._free_instances.append(worker.instance)
+        for idle in (self._idle, self._idle_for_modules):
+            if worker in idle:
+                idle.remove(worker)
         if worker in worker.group.borrowers:
             worker.group.borrowers.remove(worker)
 
@@ -286,3 +360,6 @@ class WorkerPool:
         """Threads for which no worker can come answer EAGAIN, instead of waiting for somebody's exit."""
         while self._waiting and not self.count(WorkerState.BOOTING) and (self._resting or not self._free_instances):
             self._refused(*self._waiting.popleft())
+        while self._waiting_modules and not self.count(WorkerState.BOOTING) and (self._resting or not self._free_instances):
+            slot, generation, _ = self._waiting_modules.popleft()
+            self._refused(slot, generation)

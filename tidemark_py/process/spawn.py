@@ -42,7 +42,7 @@ def find_program(calls: KernelCalls, program: str, env: list[str], cwd: str) -> 
 
 def pack_request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: int, most: int) -> bytes:
     """The spawn_request record, of at most `most` bytes. Raises OSError(E2BIG), ValueError for a NUL."""
-    strings = [path, message.cwd, *message.argv, *message.env]
+    strings = [path, message.cwd, *message.argv, *message.env, *message.preopens]
     encoded = [s.encode("utf-8", "surrogateescape") for s in strings]
     if any(b"\0" in s for s in encoded):
         raise ValueError("embedded null byte")
@@ -59,6 +59,8 @@ def pack_request(message: ProcessSpawn, path: str, fds: dict[int, int], flags: i
         gid=message.gid,
         memory_limit=message.memory_limit,
         umask=message.umask,
+        preopens=len(message.preopens) // 2,
+        capabilities=message.capabilities,
     )
     if head.bytes > most:
         raise OSError(errno.E2BIG, "Argument list too long", message.argv[0])

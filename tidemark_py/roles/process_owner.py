@@ -25,6 +25,7 @@ from ..abi.gen.messages import (
     RuntimeFailed,
     RuntimeLogged,
     RuntimeReady,
+    ThreadCompiled,
     ThreadCrashed,
     ThreadExited,
     ThreadReady,
@@ -72,13 +73,22 @@ class ProcessOwner:
         self._notified(message.kind, message.arg, message.guest_port)
 
     def _notified(self, kind: int, arg: int, guest_port: Any) -> None:
-        if kind != Notify.START or self._over:
+        if self._over:
+            return
+        if kind == Notify.KILL:
+            worker = self.pool.end(arg)
+            if worker is not None:
+                self._call("tk_worker_died", arg, worker.instance)
+            return
+        if kind != Notify.START:
             return
         record = self.record(arg)
         if record.word != Thread.NEW:
             return  # killed before it began
         if record.start_kind == Start.THREAD:
             self.pool.run_beside(record.memory_owner, guest_port, arg, record.generation)
+        elif record.start_kind == Start.WASI:
+            self.pool.run_module(arg, record.generation, record.image)
         else:
             self.pool.run(arg, record.generation)
 
@@ -95,6 +105,8 @@ class ProcessOwner:
             self.kernel_notified(message)
         elif isinstance(message, ThreadExited):
             self.thread_exited(message)
+        elif isinstance(message, ThreadCompiled):
+            self.pool.keep_module(message)
         elif isinstance(message, ThreadReady):
             self.thread_ready(message)
         elif isinstance(message, ThreadCrashed):

@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "f889f4ffc41cdc151a0a300de7c8c10aab1bf197857d0085d4431547b032bc70"
-ABI_HASH32: Final = 0xf889f4ff
+ABI_HASH: Final = "85377e9faeb5ff480e67f1662544dab3b15d4434c6248697329a0e4f2fed5e61"
+ABI_HASH32: Final = 0x85377e9f
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -342,6 +342,7 @@ class Start(IntEnum):
     EXEC = 1  # fresh memory, load the prepared image (spawn, exec after vfork)
     FORK = 2  # fresh memory, take the pages from the parent
     THREAD = 3  # on the memory of memory_owner
+    WASI = 4  # a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality)
 
 
 class Role(IntEnum):
@@ -365,6 +366,7 @@ class Notify(IntEnum):
     LISTEN = 6  # kernel worker: a guest listens on port arg
     NET_REFUSED = 9  # kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED
     ERRAND = 8  # kernel worker: errand arg is done (tk_errand_take)
+    KILL = 20  # owner: end the worker of thread slot arg, which runs module code and will not enter the kernel again; then tk_worker_died
 
 
 class Event(IntEnum):
@@ -382,6 +384,7 @@ class Event(IntEnum):
     RESUME_REFUSED = 10  # a = generation named, b = generation now
     UNKNOWN_SYSCALL = 11  # a = number
     CRASH = 12  # a worker died; a = thread slot
+    READY = 20  # a module called tidemark.ready
     NET_REFUSED = 13  # no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32
 
 
@@ -469,6 +472,13 @@ class SocketFlag(IntEnum):
     BOUND = 4  # has a name
     NOTHING_MORE = 8  # the peer shut its writing side or closed
     CLOSED = 16  # its description is gone
+
+
+class WasiCapability(IntEnum):
+    """spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1"""
+
+    READY = 1  # tidemark.ready
+    LOG = 2  # tidemark.log
 
 
 class Syscall(IntEnum):
@@ -1161,7 +1171,7 @@ class ThreadRecord:
         "touched_pages": 44,
         "instructions": 48,
         "syscall": 56,
-        "reserved": 60,
+        "image": 60,
     }
     word: int = 0
     generation: int = 0
@@ -1177,7 +1187,7 @@ class ThreadRecord:
     touched_pages: int = 0
     instructions: int = 0
     syscall: int = 0
-    reserved: int = 0
+    image: int = 0
 
     def pack(self) -> Packed:
         """The record as bytes."""
@@ -1196,7 +1206,7 @@ class ThreadRecord:
             self.touched_pages,
             self.instructions,
             self.syscall,
-            self.reserved,
+            self.image,
         )
 
     @classmethod
@@ -1356,10 +1366,10 @@ class KernelCounters:
 
 @dataclass(slots=True)
 class SpawnRequest:
-    """tk_spawn's argument in the caller's staging memory. After it: fd_count fd_map records, then NUL-terminated strings: path, cwd (may be empty), argv..., envp...; bytes counts all."""
+    """tk_spawn's argument in the caller's staging memory. After it: fd_count fd_map records, then NUL-terminated strings: path, cwd (may be empty), argv..., envp..., preopens...; bytes counts all."""
 
-    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIIIQII")
-    BYTES: ClassVar[int] = 48
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIIIQIIII")
+    BYTES: ClassVar[int] = 56
     OFFSET: ClassVar[dict[str, int]] = {
         "bytes": 0,
         "flags": 4,
@@ -1371,7 +1381,9 @@ class SpawnRequest:
         "gid": 28,
         "memory_limit": 32,
         "umask": 40,
-        "reserved": 44,
+        "preopens": 44,
+        "capabilities": 48,
+        "reserved": 52,
     }
     bytes: int = 0
     flags: int = 0
@@ -1383,6 +1395,8 @@ class SpawnRequest:
     gid: int = 0
     memory_limit: int = 0
     umask: int = 0
+    preopens: int = 0
+    capabilities: int = 0
     reserved: int = 0
 
     def pack(self) -> Packed:
@@ -1398,6 +1412,8 @@ class SpawnRequest:
             self.gid,
             self.memory_limit,
             self.umask,
+            self.preopens,
+            self.capabilities,
             self.reserved,
         )
 
@@ -1417,6 +1433,8 @@ class SpawnRequest:
             v[8],
             v[9],
             v[10],
+            v[11],
+            v[12],
         )
 
 

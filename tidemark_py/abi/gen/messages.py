@@ -453,7 +453,7 @@ class ProcessSpawn(Request[ProcessSpawnReply]):
     """Start a program. Streams not given are made here as pipes, or one terminal for all three."""
 
     NAME: ClassVar[str] = "process.spawn"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("argv", "list[str]"), ("executable", "str"), ("env", "list[str]"), ("cwd", "str"), ("stdin", "int"), ("stdout", "int"), ("stderr", "int"), ("pass_fds", "list[int]"), ("tty", "bool"), ("rows", "int"), ("columns", "int"), ("session", "bool"), ("group", "bool"), ("uid", "int"), ("gid", "int"), ("umask", "int"), ("memory_limit", "int"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("argv", "list[str]"), ("executable", "str"), ("env", "list[str]"), ("cwd", "str"), ("stdin", "int"), ("stdout", "int"), ("stderr", "int"), ("pass_fds", "list[int]"), ("tty", "bool"), ("rows", "int"), ("columns", "int"), ("session", "bool"), ("group", "bool"), ("uid", "int"), ("gid", "int"), ("umask", "int"), ("memory_limit", "int"), ("preopens", "list[str]"), ("capabilities", "int"),)
     REPLY: ClassVar[type[Message]] = ProcessSpawnReply
     root: int
     argv: list[str]
@@ -473,6 +473,8 @@ class ProcessSpawn(Request[ProcessSpawnReply]):
     gid: int
     umask: int
     memory_limit: int
+    preopens: list[str]
+    capabilities: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -1156,7 +1158,7 @@ class ThreadBoot(Message):
     """First message to a thread worker. It makes its guest memory (or takes guest_port's) and instantiates."""
 
     NAME: ClassVar[str] = "thread.boot"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("module", "object"), ("memory", "object"), ("worker", "int"), ("instance", "int"), ("guest_initial_pages", "int"), ("guest_max_pages", "int"), ("kernel_port", "object"), ("guest_port", "object"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("module", "object"), ("memory", "object"), ("worker", "int"), ("instance", "int"), ("guest_initial_pages", "int"), ("guest_max_pages", "int"), ("kernel_port", "object"), ("guest_port", "object"), ("variant", "object"), ("guest_memory", "object"),)
     module: Any
     memory: Any
     worker: int
@@ -1165,6 +1167,8 @@ class ThreadBoot(Message):
     guest_max_pages: int
     kernel_port: Any
     guest_port: Any
+    variant: Any
+    guest_memory: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -1175,6 +1179,30 @@ class ThreadStart(Message):
     FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("slot", "int"), ("generation", "int"),)
     slot: int
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStartModule(Message):
+    """Run a thread whose process is a WebAssembly module, to its end."""
+
+    NAME: ClassVar[str] = "thread.start_module"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("slot", "int"), ("generation", "int"), ("image", "int"), ("module", "object"),)
+    slot: int
+    generation: int
+    image: int
+    module: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadCompiled(Message):
+    """A worker compiled an image: the next process of it need not."""
+
+    NAME: ClassVar[str] = "thread.compiled"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("worker", "int"), ("image", "int"), ("module", "object"), ("bytes", "int"),)
+    worker: int
+    image: int
+    module: Any
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -1297,6 +1325,8 @@ MESSAGES: dict[str, type[Message]] = {
     "runtime.logged": RuntimeLogged,
     "thread.boot": ThreadBoot,
     "thread.start": ThreadStart,
+    "thread.start_module": ThreadStartModule,
+    "thread.compiled": ThreadCompiled,
     "thread.throw": ThreadThrow,
     "thread.ready": ThreadReady,
     "thread.exited": ThreadExited,
@@ -1380,6 +1410,7 @@ class ProcessOwnerHandler(Protocol):
     def attach_close(self, message: AttachClose, /) -> AttachCloseReply | Awaitable[AttachCloseReply]: ...
     def pool_crash(self, message: PoolCrash, /) -> PoolCrashReply | Awaitable[PoolCrashReply]: ...
     def pool_resume(self, message: PoolResume, /) -> PoolResumeReply | Awaitable[PoolResumeReply]: ...
+    def thread_compiled(self, message: ThreadCompiled, /) -> None: ...
     def thread_ready(self, message: ThreadReady, /) -> None: ...
     def thread_exited(self, message: ThreadExited, /) -> None: ...
     def thread_crashed(self, message: ThreadCrashed, /) -> None: ...
@@ -1391,4 +1422,5 @@ class ThreadWorkerHandler(Protocol):
 
     def thread_boot(self, message: ThreadBoot, /) -> None: ...
     def thread_start(self, message: ThreadStart, /) -> None: ...
+    def thread_start_module(self, message: ThreadStartModule, /) -> None: ...
     def thread_throw(self, message: ThreadThrow, /) -> None: ...

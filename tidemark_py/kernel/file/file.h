@@ -100,6 +100,8 @@ struct inode {
   void *locks;                /* record locks (file/lock.c) */
   struct inode_watch *watches; /* file/watch.c: each holds a reference */
   struct xattr *xattrs;       /* file/xattr.c */
+  u32 image;                  /* task/exec.c: a number for these bytes as a program, 0 none yet */
+  u64 image_key;
   void *priv;                 /* the file system's own */
   u32 write_denied;           /* >0: being executed (ETXTBSY) */
   u32 writers;                /* regular files: descriptions open for writing (execve's ETXTBSY) */
@@ -273,6 +275,7 @@ struct path_at { /* a path and where it starts; at_mount NULL: `at` is on its ow
   struct inode *at;
   struct superblock *at_mount;
   const char *at_path, *path;
+  u32 walk; /* WALK_* besides what the call itself needs */
 };
 int path_walk_at(const struct fs_context *fs, const struct credentials *cred, const struct path_at *p, u32 flags, struct walk *w);
 void walk_free(struct walk *w); /* drops references; NULL is fine */

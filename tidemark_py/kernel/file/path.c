@@ -315,6 +315,7 @@ int path_walk_at(const struct fs_context *fs, const struct credentials *cred, co
   const char *path = p->path, *at_path = p->at ? p->at_path : fs->cwd_path;
   struct inode *at = p->at ? p->at : fs->cwd;
   struct superblock *mount = !p->at ? fs->cwd_mount : p->at_mount ? p->at_mount : at->sb;
+  flags |= p->walk;
   walk_drop(w);
   if (strnlen(path, PATH_BYTES) >= PATH_BYTES) return -ENAMETOOLONG;
   if (!*path && !(flags & WALK_EMPTY)) return -ENOENT;

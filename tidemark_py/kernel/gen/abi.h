@@ -2220,6 +2220,7 @@
 #define START_EXEC 1 /* fresh memory, load the prepared image (spawn, exec after vfork) */
 #define START_FORK 2 /* fresh memory, take the pages from the parent */
 #define START_THREAD 3 /* on the memory of memory_owner */
+#define START_WASI 4 /* a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality) */
 
 /* ROLE_*: whom host_notify tells */
 #define ROLE_OWNER 0 /* process owner */
@@ -2237,6 +2238,7 @@
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
 #define NOTIFY_NET_REFUSED 9 /* kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED */
 #define NOTIFY_ERRAND 8 /* kernel worker: errand arg is done (tk_errand_take) */
+#define NOTIFY_KILL 20 /* owner: end the worker of thread slot arg, which runs module code and will not enter the kernel again; then tk_worker_died */
 
 /* EVENT_*: event_record.kind */
 #define EVENT_SPAWN 1 /* a = 0 spawn, 1 fork, 2 vfork, 3 thread; b = thread slot */
@@ -2251,6 +2253,7 @@
 #define EVENT_RESUME_REFUSED 10 /* a = generation named, b = generation now */
 #define EVENT_UNKNOWN_SYSCALL 11 /* a = number */
 #define EVENT_CRASH 12 /* a worker died; a = thread slot */
+#define EVENT_READY 20 /* a module called tidemark.ready */
 #define EVENT_NET_REFUSED 13 /* no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32 */
 
 /* TRACE_*: trace_record.kind */
@@ -2312,6 +2315,10 @@
 #define SOCKET_FLAG_NOTHING_MORE 8 /* the peer shut its writing side or closed */
 #define SOCKET_FLAG_CLOSED 16 /* its description is gone */
 
+/* WASI_CAPABILITY_*: spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1 */
+#define WASI_CAPABILITY_READY 1 /* tidemark.ready */
+#define WASI_CAPABILITY_LOG 2 /* tidemark.log */
+
 #define EVENT_RING_RECORDS 0x1000
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */
 #define LAYER_VERSION 1
@@ -2348,7 +2355,7 @@ struct thread_record {
   u32 touched_pages; /* resident pages at the end: above the pool's bound the worker is not reused */
   u64 instructions; /* retired so far */
   u32 syscall; /* number of the current or last call */
-  u32 reserved; /* zero */
+  u32 image; /* START_WASI: names the module's bytes; another number once they change */
 };
 _Static_assert(sizeof(struct thread_record) == 64, "thread_record");
 _Static_assert(offsetof(struct thread_record, word) == 0, "thread_record.word");
@@ -2365,7 +2372,7 @@ _Static_assert(offsetof(struct thread_record, resume_result) == 40, "thread_reco
 _Static_assert(offsetof(struct thread_record, touched_pages) == 44, "thread_record.touched_pages");
 _Static_assert(offsetof(struct thread_record, instructions) == 48, "thread_record.instructions");
 _Static_assert(offsetof(struct thread_record, syscall) == 56, "thread_record.syscall");
-_Static_assert(offsetof(struct thread_record, reserved) == 60, "thread_record.reserved");
+_Static_assert(offsetof(struct thread_record, image) == 60, "thread_record.image");
 
 /* One lifecycle event in the event ring: sequence n stands at index n % EVENT_RING_RECORDS; read seq, body, seq. owner: kernel/task/event.c */
 struct event_record {
@@ -2421,7 +2428,7 @@ _Static_assert(offsetof(struct kernel_counters, lock_word) == 52, "kernel_counte
 _Static_assert(offsetof(struct kernel_counters, stale_messages) == 56, "kernel_counters.stale_messages");
 _Static_assert(offsetof(struct kernel_counters, reserved) == 60, "kernel_counters.reserved");
 
-/* tk_spawn's argument in the caller's staging memory. After it: fd_count fd_map records, then NUL-terminated strings: path, cwd (may be empty), argv..., envp...; bytes counts all. owner: the caller */
+/* tk_spawn's argument in the caller's staging memory. After it: fd_count fd_map records, then NUL-terminated strings: path, cwd (may be empty), argv..., envp..., preopens...; bytes counts all. owner: the caller */
 struct spawn_request {
   u32 bytes; /* whole request */
   u32 flags; /* SPAWN_* */
@@ -2433,9 +2440,11 @@ struct spawn_request {
   u32 gid; /* group */
   u64 memory_limit; /* bytes, 0 = default */
   u32 umask; /* octal 022 mostly */
+  u32 preopens; /* pairs of strings after envp: directory, name the WebAssembly module sees; 0: the default */
+  u32 capabilities; /* WASI_CAPABILITY_* granted */
   u32 reserved; /* zero */
 };
-_Static_assert(sizeof(struct spawn_request) == 48, "spawn_request");
+_Static_assert(sizeof(struct spawn_request) == 56, "spawn_request");
 _Static_assert(offsetof(struct spawn_request, bytes) == 0, "spawn_request.bytes");
 _Static_assert(offsetof(struct spawn_request, flags) == 4, "spawn_request.flags");
 _Static_assert(offsetof(struct spawn_request, argc) == 8, "spawn_request.argc");
@@ -2446,7 +2455,9 @@ _Static_assert(offsetof(struct spawn_request, uid) == 24, "spawn_request.uid");
 _Static_assert(offsetof(struct spawn_request, gid) == 28, "spawn_request.gid");
 _Static_assert(offsetof(struct spawn_request, memory_limit) == 32, "spawn_request.memory_limit");
 _Static_assert(offsetof(struct spawn_request, umask) == 40, "spawn_request.umask");
-_Static_assert(offsetof(struct spawn_request, reserved) == 44, "spawn_request.reserved");
+_Static_assert(offsetof(struct spawn_request, preopens) == 44, "spawn_request.preopens");
+_Static_assert(offsetof(struct spawn_request, capabilities) == 48, "spawn_request.capabilities");
+_Static_assert(offsetof(struct spawn_request, reserved) == 52, "spawn_request.reserved");
 
 /* One descriptor given to a spawned process. owner: the caller */
 struct fd_map {

@@ -12,6 +12,7 @@
 #include "../task/exec.h"
 #include "../task/trace.h"
 #include "../tty/screen.h"
+#include "../wasi/wasi.h"
 
 #define EXPORT(name) WASM_EXPORT(#name) name
 
@@ -112,6 +113,16 @@ i32 EXPORT(tk_resume)(u32 thread, u32 generation, i32 result) {
   return r;
 }
 u32 EXPORT(tk_run)(u32 thread, u32 generation) { return task_run(thread, generation); }
+/* Modules (wasi/): in their worker, between tk_wasi_start and their end. */
+u32 EXPORT(tk_wasi_start)(u32 thread, u32 generation) { return wasi_thread_start(thread, generation); }
+u32 EXPORT(tk_wasi_over)(void) { return wasi_is_over(); }
+u32 EXPORT(tk_wasi_in_module)(void) { return wasi_in_module(); }
+double EXPORT(tk_wasi_bytes)(void) { return (double)wasi_module_bytes(); }
+u32 EXPORT(tk_wasi_read)(double offset) { return wasi_module_read((u64)offset); }
+u32 EXPORT(tk_wasi_buffer)(void) { return (u32)(uintptr_t)current->process->wasi->buffer; }
+u32 EXPORT(tk_wasi_memory_limit)(void) { return current->process->wasi->memory_limit_pages; }
+u32 EXPORT(tk_wasi_capabilities)(void) { return current->process->wasi_options ? current->process->wasi_options->capabilities : 0; }
+void EXPORT(tk_wasi_fail)(u32 bytes, i32 status) { wasi_fail(bytes, status); }
 i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
   /* A worker that died inside the kernel leaves the structures half changed: that is the end of this kernel. */
   if (lock_owner() == instance + 1) kpanic("worker of instance %u died holding the kernel lock", instance);

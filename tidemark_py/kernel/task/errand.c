@@ -133,6 +133,7 @@ static void lost(struct mm_errand *base) { finish(CONTAINER_OF(base, struct erra
 
 static i32 check(u32 kind, const struct process *p, u64 address, u32 bytes) {
   if (!p || p->state == PROCESS_ZOMBIE || p->exiting) return -ESRCH;
+  if (p->wasi) return -EOPNOTSUPP; /* its memory and stack are the engine's */
   if (p->host) return -EOPNOTSUPP;
   if (kind == STATE_GUEST_MEMORY) return p->mm ? 0 : -EAGAIN;
   if (kind != STATE_THREAD || bytes != sizeof(struct thread_state)) return -EINVAL;

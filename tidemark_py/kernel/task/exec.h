@@ -8,6 +8,7 @@ struct elf_image; /* task/elf.h */
 
 struct exec_image {
   struct elf_image *program, *interpreter; /* interpreter NULL: static */
+  struct ofd *module;    /* a WebAssembly module instead: program is NULL */
   char *filename;        /* as execve named it: AT_EXECFN and comm */
   char *strings;         /* argv then envp, each NUL-terminated, as they will stand on the stack */
   u64 strings_bytes, argv_bytes;
@@ -30,6 +31,13 @@ int exec_prepare_for(const struct process *p, struct inode *at, const char *at_p
  * close-on-exec, signal handlers, names; posts EVENT_EXEC; frees the image. Returns STATUS_CONTINUE; on a failure the
  * process has been ended by SIGKILL (task_exit_group), which the run loop finds as after any call. */
 u32 exec_commit(struct exec_image *e);
+
+/* The same for a module, in the worker that is to run it. */
+void exec_commit_module(struct exec_image *e);
+/* execve of a module in place: this worker lets go of the thread, memory zeroed; another one is asked for. */
+void exec_move(struct thread *t);
+/* START_EXEC, or START_WASI with the record's image set, for t->exec. */
+u32 exec_start_kind(struct thread *t);
 
 /* A process keeps the file it runs from being written (ETXTBSY). ino NULL: lets go. Fork copies with it, exit ends
  * with it: nobody else touches process->exe. Takes its own reference. */

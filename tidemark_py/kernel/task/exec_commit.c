@@ -185,9 +185,10 @@ static int shed(struct process *p, struct thread *t, const struct exec_image *e)
   memset(t->name, 0, sizeof(t->name));
   memcpy(t->name, name, MIN(strlen(name), sizeof(t->name) - 1));
   memcpy(p->name, t->name, sizeof(p->name));
-  process_set_exe(p, e->program->file->inode);
+  const struct ofd *file = e->module ? e->module : e->program->file;
+  process_set_exe(p, file->inode);
   kfree(p->exe_path);
-  p->exe_path = e->program->file->path ? kstrdup(e->program->file->path) : NULL;
+  p->exe_path = file->path ? kstrdup(file->path) : NULL;
   return 0;
 }
 
@@ -237,4 +238,55 @@ u32 exec_commit(struct exec_image *e) {
   }
   exec_image_free(e);
   return STATUS_CONTINUE;
+}
+
+/* ---- modules ---- */
+#define MODULE_WINDOW_BYTES (1ull << 32) /* wasm32 */
+
+void exec_move(struct thread *t) {
+  ASSERT_LOCKED();
+  struct process *p = t->process;
+  struct mm *old = p->mm;
+  task_kill_other_threads();
+  if (!t->exec->memory_limit && old->limit_bytes < old->max_guest_bytes) t->exec->memory_limit = old->limit_bytes;
+  thread_count_instructions(t);
+  p->instructions += t->record->instructions;
+  t->record->instructions = 0;
+  mm_reset_guest(old);
+  p->mm = NULL, mm_current = NULL;
+  mm_put(old);
+  t->regslot = -1, t->regblock = 0;
+  t->running = false, t->instance = UINT32_MAX, t->restart_code = 0;
+  t->record->generation++;
+  t->record->waiter = -1;
+  current = NULL;
+  __atomic_store_n(&t->record->word, THREAD_NEW, __ATOMIC_SEQ_CST);
+  task_hand_over(t, NULL, exec_start_kind(t));
+}
+
+void exec_commit_module(struct exec_image *e) {
+  ASSERT_LOCKED();
+  struct thread *t = current;
+  struct process *p = t->process;
+  struct mm *mm = mm_create(), *old = p->mm; /* old: none, or a vfork parent's */
+  int r = -ENOMEM;
+  if (mm) {
+    u64 limit = old && old->limit_bytes < old->max_guest_bytes ? old->limit_bytes : 0;
+    if (e->memory_limit) limit = e->memory_limit;
+    if (limit) mm->limit_bytes = limit;
+    mm->all_resident = true, mm->max_guest_bytes = MODULE_WINDOW_BYTES;
+    mm_args_set(mm, e->strings, (u32)e->argv_bytes, (u32)(e->strings_bytes - e->argv_bytes));
+    mm_current = p->mm = mm;
+    mm_put(old);
+    t->regslot = -1;
+    take_new_ids(p, e);
+    r = shed(p, t, e);
+  }
+  if (r == 0) r = wasi_process_start(p, e);
+  if (r == 0) event_post(EVENT_EXEC, p->pid, t->tid, 1, 0);
+  else {
+    klog("%s: execve failed after the old program was gone (error %d): the process is killed", e->filename, -r);
+    task_exit_group(SIGKILL);
+  }
+  exec_image_free(e);
 }

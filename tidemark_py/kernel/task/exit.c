@@ -12,6 +12,10 @@
 static void thread_kill(struct thread *t) {
   t->killed = true;
   thread_poll(t);
+  /* module code does not come back by itself: its worker is ended, unless it is in the kernel and about to see this */
+  u32 user = THREAD_USER;
+  if (t->process->wasi && __atomic_compare_exchange_n(&t->record->word, &user, THREAD_DEAD, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    host_notify(ROLE_OWNER, NOTIFY_KILL, t->index);
 }
 
 static void kill_threads(struct process *p, struct thread *except) {
@@ -166,7 +170,7 @@ bool thread_exit(void) {
   struct mm *mm = p->mm;
   bool last = p->thread_count == 1;
   mm_errands_run(); /* those that want this thread */
-  thread_count_instructions(t);
+  if (t->regslot >= 0) thread_count_instructions(t);
   if (mm && t->regslot >= 0) {
     robust_list_walk(t);
     if (!last || mm->refs > 1) clear_child_tid(t);
@@ -205,7 +209,7 @@ bool thread_exit(void) {
   kernel_unlock();
   kernel_lock();
   if (mm) {
-    mm_reset_guest(mm);
+    if (!mm->all_resident) mm_reset_guest(mm); /* a module's memory ends with its worker */
     mm_put(mm);
   }
   if (closing) process_memory_closed();
@@ -221,7 +225,7 @@ i32 task_worker_died(u32 slot, u32 instance) {
     return -ESTALE;
   }
   struct process *p = t->process;
-  event_post(EVENT_CRASH, p->pid, t->tid, slot, 0);
+  if (t->record->word != THREAD_DEAD) event_post(EVENT_CRASH, p->pid, t->tid, slot, 0);
   if (t->host) {
     host_thread_lost(t);
     return 0;

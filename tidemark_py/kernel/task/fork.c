@@ -277,7 +277,7 @@ static int exec_in_fresh_worker(struct thread *t) {
   t->record->generation++;
   __atomic_store_n(&t->record->word, THREAD_NEW, __ATOMIC_SEQ_CST);
   current = parent;
-  int r = task_hand_over(t, parent, START_EXEC);
+  int r = task_hand_over(t, parent, exec_start_kind(t));
   if (r < 0) {
     current = t;
     t->vfork_parent = parent, p->vfork_waiter = parent;

@@ -68,6 +68,7 @@ struct process *process_new(struct process *parent) {
   p->personality = parent->personality, p->dumpable = parent->dumpable, p->no_new_privs = parent->no_new_privs;
   p->nice = parent->nice, p->timer_slack_ns = parent->timer_slack_ns;
   if (parent->tty) tty_get(parent->tty), p->tty = parent->tty;
+  if (parent->wasi_options) parent->wasi_options->refs++, p->wasi_options = parent->wasi_options;
   return p;
 }
 
@@ -119,10 +120,17 @@ void process_drop_memory(struct process *p) {
   if (process_memory_closing(p)) process_memory_closed();
 }
 
+void wasi_options_put(struct wasi_options *o) {
+  if (o && --o->refs == 0) kfree(o);
+}
+
 /* What both a zombie and a child that never ran give back at once: files, handlers, timers, terminal. */
 void process_release_resources(struct process *p) {
   sysv_process_exit(p);
   posix_timers_free(p);
+  wasi_process_end(p);
+  wasi_options_put(p->wasi_options);
+  p->wasi_options = NULL;
   struct fd_table *fds = p->fds;
   p->fds = NULL;
   if (fds) fd_table_put(fds);

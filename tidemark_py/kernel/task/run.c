@@ -18,7 +18,8 @@ static void start_exec(struct thread *t) {
   t->exec = NULL;
   if (!t->killed) {
     mm_current = NULL;
-    exec_commit(image);
+    if (image->module) exec_commit_module(image);
+    else exec_commit(image);
     return;
   }
   exec_image_free(image);
@@ -45,7 +46,7 @@ static bool start_fork(struct thread *t) {
 }
 
 /* 0: run it; else the status to return. */
-static u32 start(u32 slot, u32 generation) {
+u32 task_start(u32 slot, u32 generation) {
   struct thread *t = slot < MAX_THREADS ? &threads[slot] : NULL;
   if (!t || !t->process || t->record->word != THREAD_NEW || t->record->generation != generation) {
     counters.stale_messages++;
@@ -58,7 +59,8 @@ static u32 start(u32 slot, u32 generation) {
   set_word(t, THREAD_KERNEL);
   t->start_ns = time_monotonic_ns();
   switch (t->record->start_kind) {
-  case START_EXEC: start_exec(t); break;
+  case START_EXEC:
+  case START_WASI: start_exec(t); break;
   case START_FORK:
     if (!start_fork(t)) return STATUS_ERROR;
     break;
@@ -67,22 +69,26 @@ static u32 start(u32 slot, u32 generation) {
   return 0;
 }
 
-/* Lock held. What is to be done before the guest goes on; false: the thread is gone. */
-static bool leave_kernel(void) {
+/* Lock held. What is to be done before the guest goes on; else the status to return: the thread is gone. */
+static u32 leave_kernel(void) {
   for (;;) {
     struct thread *t = current;
     mm_errands_run();
     if (t->exec && !t->killed) {
       struct exec_image *image = t->exec;
+      if (image->module) {
+        exec_move(t);
+        return STATUS_MOVED;
+      }
       t->exec = NULL, t->restart_code = 0;
       exec_commit(image);
     }
     if (signal_deliver()) {
       t->registers_set = false;
-      return true;
+      return STATUS_CONTINUE;
     }
     t->record->status = STATUS_EXITED;
-    if (!thread_exit()) return false;
+    if (!thread_exit()) return STATUS_EXITED;
   }
 }
 
@@ -98,11 +104,10 @@ static void fault(struct thread *t) {
 
 u32 task_run(u32 slot, u32 generation) {
   kernel_lock();
-  u32 status = start(slot, generation);
-  bool going = !status && leave_kernel();
+  u32 status = task_start(slot, generation);
+  if (!status) status = leave_kernel();
   kernel_unlock();
-  if (status) return status;
-  for (u32 calls = 0; going;) {
+  for (u32 calls = 0; status == STATUS_CONTINUE;) {
     struct thread *t = current;
     set_word(t, THREAD_USER);
     enum cpu_exit why = cpu_run(mm_current, t->regblock, BUDGET_INSTRUCTIONS, &t->poll, &t->fault);
@@ -126,9 +131,9 @@ u32 task_run(u32 slot, u32 generation) {
     if (UNLIKELY(look || __atomic_load_n(&t->poll, __ATOMIC_ACQUIRE))) {
       kernel_lock();
       if (look) process_run_timers(t->process);
-      going = leave_kernel();
+      status = leave_kernel();
       kernel_unlock();
     }
   }
-  return STATUS_EXITED;
+  return status;
 }

@@ -176,6 +176,15 @@ static bool host_refuses(const struct process *p, i32 signo) {
   return p->host && (p->pid == 1 || signo == SIGKILL || p->actions->action[signo - 1].handler <= SIG_IGN);
 }
 
+/* A module has no handlers and looks for no signals while it computes: what ends it, ends it when sent. */
+static bool module_dies(struct process *p, i32 signo, bool blocked) {
+  if (!p->wasi || blocked || p->actions->action[signo - 1].handler != SIG_DFL) return false;
+  if (SIGBIT(signo) & (STOP_SIGNALS | IGNORED_BY_DEFAULT)) return false;
+  event_post(EVENT_SIGNAL, p->pid, p->pid, signo, CORE_SIGNALS & SIGBIT(signo) ? 1 : 0);
+  process_kill(p, signo);
+  return true;
+}
+
 static int send(struct process *p, struct thread *t, i32 signo, const struct signal_info *info) {
   ASSERT_LOCKED();
   if (signo < 0 || signo > NSIG) return -EINVAL;
@@ -193,12 +202,14 @@ static int send(struct process *p, struct thread *t, i32 signo, const struct sig
     blocked |= ((each->blocked | each->real_blocked) & SIGBIT(signo)) != 0;
   if (is_ignored(p, signo) && !blocked) return 0;
   if (t) {
+    if (module_dies(p, signo, blocked)) return 0;
     pending_add(&t->pending, info);
     if (blocked) wait_wake(&signal_watchers, POLLIN | POLLRDNORM);
     if (!(t->blocked & SIGBIT(signo))) thread_poll(t);
     else thread_wake(t); /* it may be in sigtimedwait */
     return 0;
   }
+  if (module_dies(p, signo, blocked)) return 0;
   pending_add(&p->pending, info);
   if (blocked) wait_wake(&signal_watchers, POLLIN | POLLRDNORM);
   struct thread *target = choose_thread(p, signo);

@@ -2,10 +2,14 @@
  * checked at once. The caller gets the pid or the errno that execve would give. Lock held. */
 #include "exec.h"
 
+#define PREOPENS_MOST 64u
+
 struct request {
   struct spawn_request head;
   const struct fd_map *fds;
   char *path, *cwd, **argv, **envp; /* argv and envp in one allocation */
+  const char *preopens; /* head.preopens pairs of strings */
+  u32 preopens_bytes;
 };
 
 /* Strings of a request of `bytes` bytes: *at moves behind the next one; NULL when it does not end. */
@@ -31,6 +35,11 @@ static int request_read(u8 *bytes, u32 count, struct request *r) {
     if (!(r->argv[i] = next_string(bytes, count, &at))) return -EINVAL;
   for (u32 i = 0; i < r->head.envc; i++)
     if (!(r->envp[i] = next_string(bytes, count, &at))) return -EINVAL;
+  u32 from = at;
+  if (r->head.preopens > PREOPENS_MOST) return -EINVAL;
+  for (u32 i = 0; i < 2 * r->head.preopens; i++)
+    if (!next_string(bytes, count, &at)) return -EINVAL;
+  r->preopens = (const char *)bytes + from, r->preopens_bytes = at - from;
   return 0;
 }
 
@@ -89,6 +98,18 @@ static void spawn_terminal(struct process *p, struct thread *t, u32 flags) {
   current = self;
 }
 
+/* What modules are given, by this process and what it starts. */
+static int spawn_options(struct process *p, const struct request *r) {
+  if (!r->head.preopens && !r->head.capabilities) return 0;
+  struct wasi_options *o = kmalloc(sizeof *o + r->preopens_bytes);
+  if (!o) return -ENOMEM;
+  *o = (struct wasi_options){.refs = 1, .capabilities = r->head.capabilities, .preopens = r->head.preopens};
+  memcpy(o->strings, r->preopens, r->preopens_bytes);
+  wasi_options_put(p->wasi_options);
+  p->wasi_options = o;
+  return 0;
+}
+
 static int spawn_prepare(struct process *p, const struct request *r) {
   u32 flags = r->head.flags;
   credentials_init(&p->cred, r->head.uid, r->head.gid);
@@ -100,7 +121,8 @@ static int spawn_prepare(struct process *p, const struct request *r) {
   if (!(p->actions = kzalloc(sizeof *p->actions))) return -ENOMEM;
   p->actions->refs = 1;
   p->limits[RLIMIT_NOFILE] = (struct rlimit64){FD_LIMIT_DEFAULT, FD_LIMIT_HARD};
-  int e = spawn_files(p, r);
+  int e = spawn_options(p, r);
+  if (!e) e = spawn_files(p, r);
   return e ? e : spawn_directory(p, r);
 }
 
@@ -131,6 +153,6 @@ i64 task_spawn(const u8 *request, u32 bytes) {
   spawn_terminal(p, t, r.head.flags);
   i32 pid = p->pid;
   event_post(EVENT_SPAWN, pid, t->tid, 0, t->index);
-  task_hand_over(t, NULL, START_EXEC);
+  task_hand_over(t, NULL, exec_start_kind(t));
   return pid;
 }

@@ -104,6 +104,14 @@ struct process {
   u32 timer_slack_ns;
   u32 page_faults;
   u32 traced;           /* TRACE_ON_* (trace.h) */
+  struct wasi *wasi;    /* runs a WebAssembly module: wasi/wasi.h; NULL: riscv64 */
+  struct wasi_options *wasi_options; /* what a module would be given; shared by descendants, NULL: the defaults */
+};
+
+struct wasi_options { /* from spawn_request */
+  u32 refs, capabilities; /* WASI_CAPABILITY_* */
+  u32 preopens;           /* pairs of strings: directory, name */
+  char strings[];
 };
 
 struct thread {
@@ -164,10 +172,12 @@ int host_thread_use_root(u32 root);
 i64 task_spawn(const u8 *request, u32 bytes);   /* spawn_request in kernel memory; pid or -errno */
 i32 task_resume(u32 slot, u32 generation, i32 result);
 u32 task_run(u32 slot, u32 generation);         /* takes the lock itself: the run loop */
+u32 task_start(u32 slot, u32 generation);       /* its first part: `current` is that thread now: 0, or a STATUS_* */
 i32 task_worker_died(u32 slot, u32 instance);
 
 /* ---- inside task/ ---- */
 struct process *process_new(struct process *parent); /* slot with a pid, no threads; NULL when full */
+void wasi_options_put(struct wasi_options *o);  /* NULL is fine */
 void process_discard(struct process *p);        /* a child that never ran: without trace */
 struct thread *thread_new(struct process *p, i32 tid); /* tid 0: a fresh one; NULL when full */
 void thread_discard(struct thread *t);          /* unlink and free the slot */
@@ -283,6 +293,11 @@ void event_post(u32 kind, i32 pid, i32 tid, i64 a, i64 b);
 
 /* ---- sys/: semaphores with SEM_UNDO, when their process ends; lock held ---- */
 void sysv_process_exit(struct process *p);
+
+/* ---- wasi/: a WebAssembly module as process; lock held, `current` is its thread ---- */
+struct exec_image;
+int wasi_process_start(struct process *p, struct exec_image *e); /* takes what it needs of the image; 0 or -errno */
+void wasi_process_end(struct process *p);
 
 /* ---- sys/: the dispatcher; called by the run loop without the lock ---- */
 /* Runs one ecall of the current thread: reads a7/a0-a5, writes a0 and pc, or arranges a restart. Returns a STATUS_*

@@ -1,0 +1,161 @@
+// @ts-check
+/**
+ * Owns: what must be read or changed in a WebAssembly module's bytes before the engine compiles it: is it a component, a cap
+ * on its memory. And the module of trampolines that wasi.js links to. WebAssembly core specification, "Binary Format".
+ * Callers: wasi.js. No policy.
+ */
+
+const PAGE = 65536;
+
+/** What makes a module unfit to run here: its text goes to the process's stderr. */
+export class Refusal extends Error {}
+
+/** @param {number} n @returns {number[]} unsigned LEB128 */
+export function leb(n) {
+  const out = [];
+  do {
+    const low = n % 128;
+    n = Math.floor(n / 128);
+    out.push(n ? low | 128 : low);
+  } while (n);
+  return out;
+}
+
+/** @param {string} text @returns {number[]} length and bytes */
+const named = (text) => [...leb(text.length), ...[...text].map((c) => c.charCodeAt(0))];
+/** @param {number} id @param {number[]} body @returns {number[]} */
+const section = (id, body) => [id, ...leb(body.length), ...body];
+/** @param {number[][]} items @returns {number[]} */
+const vector = (items) => [...leb(items.length), ...items.flat()];
+
+/** A cursor that refuses to run over the end. */
+class Reader {
+  /** @param {Uint8Array} bytes @param {number} at @param {number} end */
+  constructor(bytes, at, end) {
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+  }
+  byte() {
+    if (this.at >= this.end) throw new Refusal("not a valid WebAssembly module: it is cut off");
+    return this.bytes[this.at++];
+  }
+  u() {
+    for (let result = 0, scale = 1, i = 0; i < 10; i++, scale *= 128) {
+      const b = this.byte();
+      result += (b & 127) * scale;
+      if (b < 128) return result;
+    }
+    throw new Refusal("not a valid WebAssembly module: a number in it is too long");
+  }
+  /** @param {number} n */
+  skip(n) {
+    if (n > this.end - this.at) throw new Refusal("not a valid WebAssembly module: it is cut off");
+    this.at += n;
+  }
+}
+
+/** @param {Uint8Array} bytes @throws {Refusal} */
+export function checkHead(bytes) {
+  const version = bytes.length >= 8 ? bytes[4] | (bytes[5] << 8) | (bytes[6] << 16) | (bytes[7] << 24) : -1;
+  if (version === 1) return;
+  if (version === 0x1000d) {
+    throw new Refusal("this is a WebAssembly component (WASI preview 2): only core modules for WASI preview 1 (wasi_snapshot_preview1) run here");
+  }
+  throw new Refusal(version < 0 ? "not a valid WebAssembly module: it is cut off" : `WebAssembly binary version ${version} is unknown; 1 is what runs here`);
+}
+
+/** One memory type at r, capped: its new bytes. @param {Reader} r @param {number} cap pages */
+function cappedMemory(r, cap) {
+  const flags = r.u();
+  const least = r.u();
+  const most = flags & 1 ? r.u() : Infinity;
+  if (least > cap) {
+    const mib = (/** @type {number} */ pages) => `${(pages * PAGE) / (1 << 20)} MiB`;
+    throw new Refusal(`it needs ${mib(least)} of memory to start, its limit is ${mib(cap)}`);
+  }
+  return [...leb(flags | 1), ...leb(least), ...leb(Math.min(most, cap))];
+}
+
+/** The import section with every memory capped. @param {Reader} r @param {number} cap */
+function cappedImports(r, cap) {
+  const count = r.u();
+  const out = leb(count);
+  for (let i = 0; i < count; i++) {
+    const from = r.at;
+    r.skip(r.u());
+    r.skip(r.u());
+    const kind = r.byte();
+    if (kind === 2) {
+      for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
+      out.push(...cappedMemory(r, cap));
+      continue;
+    }
+    if (kind === 0) r.u();
+    else if (kind === 1) r.byte(), r.u() & 1 ? (r.u(), r.u()) : r.u();
+    else if (kind === 3) r.byte(), r.byte();
+    else if (kind === 4) r.byte(), r.u();
+    else throw new Refusal("not a valid WebAssembly module: it has an import of an unknown kind");
+    for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
+  }
+  return out;
+}
+
+/**
+ * The same module with no memory that can grow beyond `cap` pages of 64 KiB.
+ * @param {Uint8Array} bytes @param {number} cap @returns {Uint8Array} @throws {Refusal}
+ */
+export function capMemory(bytes, cap) {
+  const parts = [bytes.subarray(0, 8)];
+  for (const r = new Reader(bytes, 8, bytes.length); r.at < r.end; ) {
+    const from = r.at;
+    const id = r.byte();
+    const size = r.u();
+    const body = new Reader(bytes, r.at, r.at + size);
+    r.skip(size);
+    if (id === 2) parts.push(new Uint8Array(section(2, cappedImports(body, cap))));
+    else if (id === 5) {
+      const count = body.u();
+      const memories = [];
+      for (let i = 0; i < count; i++) memories.push(cappedMemory(body, cap));
+      parts.push(new Uint8Array(section(5, vector(memories))));
+    } else parts.push(bytes.subarray(from, r.at));
+  }
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) out.set(p, at), (at += p.length);
+  return out;
+}
+
+/**
+ * A module with one function f0, f1 ... per signature given, each calling the same entry of its exported table `t`: what a
+ * module imports before there is a kernel instance for its memory. Wasm to wasm, so that no call passes JavaScript.
+ * @param {{params: string, result: string}[]} signatures i: i32, j: i64 @returns {Uint8Array}
+ */
+export function trampolines(signatures) {
+  const valtype = (/** @type {string} */ c) => (c === "i" ? 0x7f : 0x7e);
+  const types = signatures.map(({ params, result }) => [0x60, ...vector([...params].map((c) => [valtype(c)])), ...vector([...result].map((c) => [valtype(c)]))]);
+  const code = signatures.map(({ params }, i) => {
+    const body = [0, ...[...params].flatMap((_, k) => [0x20, ...leb(k)]), 0x41, ...signedLeb(i), 0x11, ...leb(i), 0, 0x0b];
+    return [...leb(body.length), ...body];
+  });
+  return new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, vector(types)),
+    ...section(3, vector(signatures.map((_, i) => leb(i)))),
+    ...section(4, vector([[0x70, 0, ...leb(signatures.length)]])),
+    ...section(7, vector([...signatures.map((_, i) => [...named(`f${i}`), 0, ...leb(i)]), [...named("t"), 1, 0]])),
+    ...section(10, vector(code)),
+  ]);
+}
+
+/** @param {number} n not negative */
+function signedLeb(n) {
+  const out = [];
+  for (;;) {
+    const low = n & 127;
+    n >>= 7;
+    if (n === 0 && !(low & 64)) return [...out, low];
+    out.push(low | 128);
+  }
+}
