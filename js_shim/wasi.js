@@ -9,7 +9,7 @@
  */
 import { STATUS, WASI_CAPABILITY, WASI_IMPORTS } from "./gen/abi.js";
 import { instantiate } from "./instantiate.js";
-import { Refusal, capMemory, checkHead, trampolines } from "./wasm_bytes.js";
+import { Refusal, capMemory, checkHead, moduleName, trampolines } from "./wasm_bytes.js";
 
 const CANNOT_RUN = 126 << 8; // wait status: exit code 126, as shells say it
 const ABORTED = 6; // wait status: SIGABRT
@@ -81,11 +81,12 @@ function checkExports(module) {
   if (kinds.get("memory") !== "memory") throw new Refusal('the module exports no memory named "memory"');
 }
 
-/** Where a trap was: names come from the module's name section. @param {unknown} e */
-function trapText(e) {
+/** Where a trap was: names come from the module's name section. @param {unknown} e @param {string} own the module's name */
+function trapText(e, own) {
   const stack = String(/** @type {any} */ (e)?.stack ?? "");
   const frame = /at (?:(\S+) \()?wasm:\/\/\S*?wasm-function\[(\d+)\]:(0x[0-9a-f]+)/.exec(stack);
-  const where = frame ? ` in ${frame[1] ? `${frame[1]} (function ${frame[2]})` : `function ${frame[2]}`} at ${frame[3]}` : "";
+  const name = own && frame?.[1]?.startsWith(`${own}.`) ? frame[1].slice(own.length + 1) : frame?.[1];
+  const where = frame ? ` in ${name ? `${name} (function ${frame[2]})` : `function ${frame[2]}`} at ${frame[3]}` : "";
   const overflow = e instanceof RangeError && /call stack/i.test(e.message);
   return `trap: ${overflow ? "call stack exhausted" : text(e)}${where}`;
 }
@@ -100,7 +101,7 @@ function trapText(e) {
 export function runModule(place, slot, generation, known, compiled) {
   let kernel = place.plain;
   const status = kernel.exports.tk_wasi_start(slot, generation) >>> 0;
-  if (status !== 0) return status;
+  if (status !== STATUS.CONTINUE) return status;
   const fail = (/** @type {string} */ why, /** @type {number} */ wait) => {
     const bytes = new TextEncoder().encode(why).subarray(0, 4000);
     new Uint8Array(place.options.memory.buffer, kernel.exports.tk_wasi_buffer() >>> 0, bytes.length).set(bytes);
@@ -108,9 +109,11 @@ export function runModule(place, slot, generation, known, compiled) {
     return STATUS.EXITED;
   };
   let started = false;
+  let name = "";
   try {
     const module = known ?? compile(place);
     if (!known) compiled(module, kernel.exports.tk_wasi_bytes());
+    name = moduleName(module);
     checkExports(module);
     const { t: table, ...links } = new WebAssembly.Instance(linkModule).exports;
     const imports = importsOf(module, links, kernel.exports.tk_wasi_capabilities() >>> 0);
@@ -126,7 +129,7 @@ export function runModule(place, slot, generation, known, compiled) {
     if (!kernel.exports.tk_wasi_in_module()) throw e;
     if (e instanceof Refusal) return fail(e.message, CANNOT_RUN);
     if (!(e instanceof WebAssembly.RuntimeError || e instanceof RangeError || started)) throw e;
-    return fail(trapText(e), ABORTED);
+    return fail(trapText(e, name), ABORTED);
   }
   throw new Error("a module's process went on after its end");
 }

@@ -6,6 +6,8 @@
  */
 
 const PAGE = 65536;
+const EXTERN = Object.freeze({ FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3, TAG: 4 }); // an import's kind
+const SECTION = Object.freeze({ TYPE: 1, IMPORT: 2, FUNCTION: 3, TABLE: 4, MEMORY: 5, EXPORT: 7, CODE: 10 });
 
 /** What makes a module unfit to run here: its text goes to the process's stderr. */
 export class Refusal extends Error {}
@@ -55,6 +57,22 @@ class Reader {
   }
 }
 
+/** The module's own name, which engines put in front of its functions' names; "" when it has none. @param {WebAssembly.Module} module */
+export function moduleName(module) {
+  const [names] = WebAssembly.Module.customSections(module, "name");
+  if (!names?.byteLength) return "";
+  try {
+    const r = new Reader(new Uint8Array(names), 0, names.byteLength);
+    if (r.u() !== 0) return ""; // subsection 0 comes first
+    r.u();
+    const bytes = r.u();
+    r.skip(bytes);
+    return new TextDecoder().decode(r.bytes.subarray(r.at - bytes, r.at));
+  } catch {
+    return "";
+  }
+}
+
 /** @param {Uint8Array} bytes @throws {Refusal} */
 export function checkHead(bytes) {
   const version = bytes.length >= 8 ? bytes[4] | (bytes[5] << 8) | (bytes[6] << 16) | (bytes[7] << 24) : -1;
@@ -86,15 +104,15 @@ function cappedImports(r, cap) {
     r.skip(r.u());
     r.skip(r.u());
     const kind = r.byte();
-    if (kind === 2) {
+    if (kind === EXTERN.MEMORY) {
       for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
       out.push(...cappedMemory(r, cap));
       continue;
     }
-    if (kind === 0) r.u();
-    else if (kind === 1) r.byte(), r.u() & 1 ? (r.u(), r.u()) : r.u();
-    else if (kind === 3) r.byte(), r.byte();
-    else if (kind === 4) r.byte(), r.u();
+    if (kind === EXTERN.FUNCTION) r.u();
+    else if (kind === EXTERN.TABLE) r.byte(), r.u() & 1 ? (r.u(), r.u()) : r.u();
+    else if (kind === EXTERN.GLOBAL) r.byte(), r.byte();
+    else if (kind === EXTERN.TAG) r.byte(), r.u();
     else throw new Refusal("not a valid WebAssembly module: it has an import of an unknown kind");
     for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
   }
@@ -113,12 +131,12 @@ export function capMemory(bytes, cap) {
     const size = r.u();
     const body = new Reader(bytes, r.at, r.at + size);
     r.skip(size);
-    if (id === 2) parts.push(new Uint8Array(section(2, cappedImports(body, cap))));
-    else if (id === 5) {
+    if (id === SECTION.IMPORT) parts.push(new Uint8Array(section(id, cappedImports(body, cap))));
+    else if (id === SECTION.MEMORY) {
       const count = body.u();
       const memories = [];
       for (let i = 0; i < count; i++) memories.push(cappedMemory(body, cap));
-      parts.push(new Uint8Array(section(5, vector(memories))));
+      parts.push(new Uint8Array(section(id, vector(memories))));
     } else parts.push(bytes.subarray(from, r.at));
   }
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
@@ -141,11 +159,11 @@ export function trampolines(signatures) {
   });
   return new Uint8Array([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, vector(types)),
-    ...section(3, vector(signatures.map((_, i) => leb(i)))),
-    ...section(4, vector([[0x70, 0, ...leb(signatures.length)]])),
-    ...section(7, vector([...signatures.map((_, i) => [...named(`f${i}`), 0, ...leb(i)]), [...named("t"), 1, 0]])),
-    ...section(10, vector(code)),
+    ...section(SECTION.TYPE, vector(types)),
+    ...section(SECTION.FUNCTION, vector(signatures.map((_, i) => leb(i)))),
+    ...section(SECTION.TABLE, vector([[0x70, 0, ...leb(signatures.length)]])),
+    ...section(SECTION.EXPORT, vector([...signatures.map((_, i) => [...named(`f${i}`), 0, ...leb(i)]), [...named("t"), 1, 0]])),
+    ...section(SECTION.CODE, vector(code)),
   ]);
 }
 

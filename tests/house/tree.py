@@ -26,7 +26,14 @@ KERNEL_FLOORS = [
     "host",
 ]
 # generated headers: numbers belong to the ground floor, handlers to sys
-GENERATED_FLOOR = {"abi.h": "core", "abi_hash.h": "core", "syscalls.h": "sys", "syscalls.c": "sys"}
+GENERATED_FLOOR = {
+    "abi.h": "core",
+    "abi_hash.h": "core",
+    "syscalls.h": "sys",
+    "syscalls.c": "sys",
+    "wasi.h": "wasi",
+    "wasi.c": "wasi",
+}
 
 
 # ways into the dispatcher, not system calls

@@ -76,6 +76,30 @@ def build(
         return _build_all(kinds, sources, names)
 
 
+MODULES = ROOT / "tests" / "workload" / "modules"
+# Names are kept (no -s): a trap is told with the function it was in.
+MODULE_FLAGS = ("-target", "wasm32-wasi", "-O1", "-g0", "-std=gnu17", "-Wall", "-Wextra", "-fno-sanitize=all")
+LIBRARY = "library"  # of this name: a module without _start
+
+
+def modules() -> Path:
+    """Directory of tests/workload/modules/*.c as NAME.wasm, built where needed. Raises BuildError."""
+    folder = BUILD / "modules"
+    with exclusive("modules"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sorted(MODULES.glob("*.c")):
+            extra = ("-mexec-model=reactor",) if source.stem == LIBRARY else ()
+            command: list[str | Path] = [zig(), "cc", *MODULE_FLAGS, *extra, source]
+            digest = hashlib.sha256(repr((MODULE_FLAGS, extra)).encode() + source.read_bytes()).hexdigest()
+            out, stamp = folder / f"{source.stem}.wasm", BUILD / f"modules.{source.stem}.stamp"
+            if out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+                continue
+            run([*command, "-o", out], f"{source.name} for wasm32-wasi", env=zig_env())
+            out.chmod(0o755)
+            stamp.write_text(digest, encoding="utf-8")
+    return folder
+
+
 def families() -> list[str]:
     """Names of the guest programs that are whole tests: one per tests/guest/*.c."""
     return sorted(p.stem for p in SOURCES.glob("*.c"))

@@ -358,8 +358,10 @@ class WorkerPool:
 
     def _give_up_if_hopeless(self) -> None:
         """Threads for which no worker can come answer EAGAIN, instead of waiting for somebody's exit."""
-        while self._waiting and not self.count(WorkerState.BOOTING) and (self._resting or not self._free_instances):
+        if self.count(WorkerState.BOOTING) or not (self._resting or not self._free_instances):
+            return
+        while self._waiting:
             self._refused(*self._waiting.popleft())
-        while self._waiting_modules and not self.count(WorkerState.BOOTING) and (self._resting or not self._free_instances):
+        while self._waiting_modules:
             slot, generation, _ = self._waiting_modules.popleft()
             self._refused(slot, generation)

@@ -148,7 +148,10 @@ class ProcessOwner:
 
     def _resume_waiter(self, slot: int, result: int) -> None:
         record = self.record(slot)
-        if record.waiter >= 0:
+        if record.waiter < 0:
+            return
+        # A child that moves to a worker for modules is handed over twice: its parent may have been resumed already.
+        if record.start_kind != Start.WASI or self.record(record.waiter).word == Thread.HANDOVER:
             self._call("tk_resume", record.waiter, record.waiter_generation, result)
 
     def _lost(self, worker: PoolWorker, text: str) -> None:

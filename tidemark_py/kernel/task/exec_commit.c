@@ -258,7 +258,9 @@ void exec_move(struct thread *t) {
   t->regslot = -1, t->regblock = 0;
   t->running = false, t->instance = UINT32_MAX, t->restart_code = 0;
   t->record->generation++;
-  t->record->waiter = -1;
+  /* the owner may not have resumed yet who forked us: it does so by this record */
+  struct thread_record *r = t->record, *waiter = r->waiter >= 0 ? &thread_records[r->waiter] : NULL;
+  if (waiter && (waiter->word != THREAD_HANDOVER || waiter->generation != r->waiter_generation)) r->waiter = -1;
   current = NULL;
   __atomic_store_n(&t->record->word, THREAD_NEW, __ATOMIC_SEQ_CST);
   task_hand_over(t, NULL, exec_start_kind(t));

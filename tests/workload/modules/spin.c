@@ -1,0 +1,4 @@
+/* Computes for ever and calls nobody. */
+int main(void) {
+  for (volatile unsigned x = 0;; x++) {}
+}

@@ -1,0 +1,134 @@
+"""WebAssembly modules as processes, alone and among riscv64 ones, in Chromium and Node (kernel/wasi, js_shim/wasi.js).
+
+Modules are tests/workload/modules/*.c, built by zig for wasm32-wasi. What is expected is what witx, waitpid(2) and the
+shell say; texts on stderr are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.workload.conftest import HOSTS
+from tidemark_py.dev import guests, layer_build, pyodide_files, wheel_build
+from tidemark_py.dev.session import Command, Session
+
+FILES = """mkdir: ok
+open: ok
+write: ok
+pread: ok
+world
+append: ok
+write: ok
+fstat: ok
+12 1
+truncate: ok
+excl: File exists
+symlink: ok
+readlink: ok
+a
+rename: ok
+link: ok
+stat: ok
+3 2
+rmdir: Directory not empty
+3 names
+unlink: ok
+rmdir: ok
+absolute: ok
+missing: No such file or directory
+above: Operation not permitted
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A script, its output, its exit code, and what stderr holds."""
+
+    name: str
+    script: str
+    out: str = ""
+    code: int = 0
+    err: str = ""
+
+
+CASES = (
+    Case("arguments", "V=x exec /show.wasm a 'b c'", "/show.wasm\na\nb c\nV=x\n", 7),
+    Case("pipeline", "printf 'a\\nb\\n' | /upper.wasm | cat | /upper.wasm | wc -l", "2\n"),
+    Case("pipeline_status", "printf x | /upper.wasm 9 | cat; echo $?; printf x | cat | /upper.wasm 9", "X0\nX", 9),
+    Case("many", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do printf $i | /upper.wasm; done", "123456789101112"),
+    Case("at_once", "for i in 1 2 3 4 5 6; do (sleep 0.2; echo a) | /upper.wasm & done; wait", "A\n" * 6),
+    Case("background", "/spin.wasm & sleep 0.2; kill $!; wait $!; echo $?", "143\n"),
+    Case("killed", "/spin.wasm & sleep 0.2; kill -9 $!; wait $!; echo $?", "137\n"),
+    Case("blocked_killed", "sleep 9 | /upper.wasm & sleep 0.2; kill $!; wait $!; echo $?", "143\n"),
+    Case("reader_leaves", "(while :; do echo y; done) | /upper.wasm | head -n 2", "Y\nY\n"),
+    Case("files", "mkdir -p /tmp/w/x; cd /tmp/w/x; /files.wasm", FILES),
+    Case("script", "echo '#!/show.wasm' > /tmp/s; chmod +x /tmp/s; /tmp/s q", "/show.wasm\n/tmp/s\nq\nV=(none)\n", 7),
+    Case("poll", "(sleep 0.3; echo) | /poll.wasm", "0\n1\n1\nslept\n"),
+    Case("exit", "/broken.wasm exit", "", 44),
+    Case("trap", "/broken.wasm trap", "", 134, "/broken.wasm: trap: unreachable in trap_in_here (function "),
+    Case("divide", "/broken.wasm divide", "", 134, "trap: divide by zero"),
+    Case("bounds", "/broken.wasm bounds", "", 134, "trap: memory access out of bounds"),
+    Case("stack", "/broken.wasm deep", "", 134, "trap: call stack exhausted in too_deep"),
+    Case("abort", "/broken.wasm abort", "", 134, "trap: unreachable in abort"),
+    Case(
+        "unknown_import",
+        "/foreign.wasm",
+        "",
+        126,
+        '/foreign.wasm: unknown import: function "teleport" of module "elsewhere" is not provided\n',
+    ),
+    Case("no_start", "/library.wasm", "", 126, 'the module exports no function "_start" (it is a library'),
+    Case("cut_off", "head -c 99 /show.wasm > /tmp/c; chmod +x /tmp/c; /tmp/c", "", 126, "/tmp/c: not a valid WebAssem"),
+    Case(
+        "component",
+        "printf '\\0asm\\15\\0\\1\\0' > /tmp/k; chmod +x /tmp/k; /tmp/k",
+        "",
+        126,
+        "/tmp/k: this is a WebAssembly component (WASI preview 2): only core modules for WASI preview 1 "
+        "(wasi_snapshot_preview1) run here\n",
+    ),
+    Case("not_wasm", "printf '\\1asm' > /tmp/n; chmod +x /tmp/n; /tmp/n 2>/dev/null; test $? -gt 0"),
+    Case("afterwards", "/broken.wasm trap 2>/dev/null; printf ok | /upper.wasm", "OK"),
+)
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    """busybox and the modules."""
+    wheel_build.build()
+    pyodide_files.snapshot()
+    layers = [layer_build.layer_file(s) for s in ("deb:busybox-static", f"dir:{guests.modules()}")]
+    with Session(layers, request.param) as s:
+        yield s
+
+
+def run(session: Session, command: Command) -> tuple[str, int, str]:
+    """stdout, exit code, stderr."""
+    got = {1: b"", 2: b""}
+
+    def output(stream: int, data: bytes) -> None:
+        got[stream] += data
+
+    ended = session.run(command, output)
+    return got[1].decode(), ended.exit_code, got[2].decode()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_module(session: Session, case: Case) -> None:
+    """The script's output, exit code and what is said on stderr."""
+    out, code, err = run(session, Command(["busybox", "sh", "-c", case.script], timeout_s=30))
+    assert (out, code) == (case.out, case.code), err
+    assert case.err in err
+
+
+def test_a_module_can_be_the_first_process(session: Session) -> None:
+    """No shell needed: spawn runs it."""
+    assert run(session, Command(["/upper.wasm", "3"], stdin=b"abc", timeout_s=30)) == ("ABC", 3, "")
+
+
+def test_a_bare_loop_ends_at_the_time_limit(session: Session) -> None:
+    """kill(2) from the host reaches a module that calls nobody."""
+    assert run(session, Command(["/spin.wasm"], timeout_s=0.5))[1] == 137
