@@ -142,9 +142,7 @@ class Attachment:
         message = ProcessSpawn(
             root=0, argv=list(argv), executable=executable, env=variables, cwd=cwd, stdin=0, stdout=0, stderr=0,
             pass_fds=[], tty=terminal, rows=0, columns=0, session=session, group=group, uid=user, gid=group_id,
-            umask=umask, memory_limit=0,
-            preopens=[],
-            capabilities=0,
+            umask=umask, memory_limit=0, preopens=[], capabilities=0,
         )  # fmt: skip
         request = pack_request(message, path, dict(fds), flags, self.calls.data_bytes)
         self.kernel.write(DATA, request)
