@@ -89,6 +89,7 @@ class RuntimeNet:
     def __init__(self, port: Callable[[], Port], program_of: Callable[[int], Awaitable[str]]) -> None:
         self.policy = Policy()
         self.backend: Backend | None = None
+        self.hosts: dict[str, str] = {}  # name: where it is, as the backend shall be told (like /etc/hosts)
         self._port = port
         self._program_of = program_of
         self._names = names.NameTable()
@@ -170,7 +171,7 @@ class RuntimeNet:
             try:
                 if self.backend is None:
                     raise OSError(errno.ENETUNREACH, "there is no backend")
-                outside = await self.backend.connect(host, port)
+                outside = await self.backend.connect(self.hosts.get(host, host), port)
             except OSError as e:
                 self.policy.note("connect", host, port, pid, program, False, f"the backend says: {e.strerror or e}")
                 await kernel.request(m.NetAnswer(connection, errno_on_linux(e.errno or errno.EHOSTUNREACH)))
