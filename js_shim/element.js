@@ -10,6 +10,7 @@ import { TidemarkTerminal } from "./element/terminal.js";
 
 export { isolate } from "./element/isolation.js";
 export { machineOf } from "./element/machine.js";
+export { preview } from "./element/preview.js";
 export { TidemarkCanvas, TidemarkRun, TidemarkTerminal };
 
 if (!customElements.get("tidemark-terminal")) customElements.define("tidemark-terminal", TidemarkTerminal);

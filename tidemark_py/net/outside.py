@@ -23,7 +23,7 @@ from .policy import Policy
 
 __all__ = ["Backend", "Connection", "GuestStream", "NetEvents", "RuntimeNet"]
 
-CHUNK_BYTES = 65536
+CHUNK_BYTES = 262144
 RESOLV_CONF = "# names are looked up by the page around this machine\nnameserver 127.0.0.1\n"
 UDP = 17
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import TidemarkError
 from ..runtime import PIPE, STDOUT
-from . import canvas_calls, inspect_calls, python_block
+from . import canvas_calls, inspect_calls, preview_calls, python_block
 from .terminal import COMMANDS, environment, zone_file
 
 __all__ = ["Elements", "serve"]
@@ -190,6 +190,7 @@ class Elements:
             "forget": self.forget,
             **inspect_calls.calls(self),
             **canvas_calls.calls(self),
+            **preview_calls.calls(self),
         }
 
     def post(self, **message: Any) -> None:
