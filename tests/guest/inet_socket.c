@@ -278,6 +278,24 @@ static void six(void) {
   close(c), close(listener);
 }
 
+static void probe(void) { /* what getaddrinfo does to learn its source addresses: one socket, many destinations */
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  int s = socket(AF_INET6, SOCK_DGRAM, 0);
+  SHOW("probe ::1", connect6(s, "::1", 9));
+  show_name("source", s, 0);
+  SHOW("disconnect", connect(s, &none, sizeof none));
+  show_name("no source", s, 0);
+  SHOW("probe mapped", connect6(s, "::ffff:127.0.0.1", 9));
+  show_name("source", s, 0);
+  close(s);
+  s = socket(AF_INET, SOCK_DGRAM, 0);
+  SHOW("bind", bind4(s, "127.0.0.1", 0));
+  SHOW("connect", connect4(s, "127.0.0.1", 9));
+  SHOW("disconnect", connect(s, &none, sizeof none));
+  show_name("the chosen name stays", s, 0);
+  close(s);
+}
+
 static void with_epoll(void) {
   listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   bind4(listener, "127.0.0.1", 0), listen(listener, 100);
@@ -334,6 +352,7 @@ int main(void) {
   transfer();
   udp();
   six();
+  probe();
   with_epoll();
   resolver();
   return 0;

@@ -128,6 +128,8 @@ def expect(chosen: list[Program]) -> int:
         head = f"made by: python3 build.py workloads --expect {p.name} (qemu-riscv64 {version})\n"
         p.expected_file.write_bytes((head + text).encode())
         say(f"{p.name}: {len(text.splitlines())} lines, {got.seconds:.1f} s under qemu-riscv64")
+        if got.stderr:  # a script that fails half-way is no reference
+            say(f"{p.name} said on stderr: {got.stderr.decode(errors='replace').strip()[-600:]}")
     return 0
 
 

@@ -109,6 +109,7 @@ static int datagram_connect(struct socket *s, const struct socket_context *ctx, 
   int r = 0;
   if (ADDRESS_FAMILY(a) == AF_UNSPEC) {
     a->bytes = 0;
+    if (s->domain != AF_UNIX) inet_disconnect(s);
   } else if (s->domain == AF_UNIX) {
     if ((r = unix_find(ctx, a, s->type, &peer))) return r;
     if (peer->peer && peer->peer != s && peer != s) {

@@ -141,7 +141,10 @@ int inet_bind(struct socket *s, const struct socket_context *ctx, const struct s
   struct endpoint e = endpoint_of(a);
   if (!is_any(&e) && !is_loopback(&e)) return -EADDRNOTAVAIL;
   if (e.port && e.port < 1024 && !credentials_capable(ctx->cred, CAP_NET_BIND_SERVICE)) return -EACCES;
-  return take_port(s, &e);
+  bool chose_port = e.port != 0;
+  if ((r = take_port(s, &e))) return r;
+  s->chose_address = !is_any(&e), s->chose_port = chose_port;
+  return 0;
 }
 
 /* A port for a socket that sends without having bound, on the address it sends from. */
@@ -164,6 +167,18 @@ int inet_autobind(struct socket *s, const struct socket_address *towards) {
     memcpy(e.ip, mapped, 12);
   }
   return take_port(s, &e);
+}
+
+/* connect(AF_UNSPEC): what of the name nobody chose is given back (Linux' __udp_disconnect). */
+void inet_disconnect(struct socket *s) {
+  struct endpoint e = endpoint_of(&s->local);
+  if (!s->chose_address) memset(e.ip, 0, 16);
+  if (!s->chose_port) {
+    if (s->bound) inet_unbind(s);
+    s->bound = false;
+    e.port = 0;
+  }
+  address_from(s->domain, &e, &s->local);
 }
 
 struct socket *inet_find(const struct socket *from, const struct socket_address *a) {

@@ -41,6 +41,7 @@ struct socket {
   bool closed;                  /* the description is gone: only references from peers keep it */
   bool read_shut, write_shut;
   bool bound, nothing_more;     /* nothing_more: the peer shut its writing side or closed */
+  bool chose_address, chose_port; /* by bind(): what was not chosen goes with a datagram socket's connection */
   i32 error;                    /* SO_ERROR: positive errno, cleared when reported */
   struct socket *peer;          /* referenced; a stream's other end, a datagram socket's default destination */
   struct list incoming;         /* packets to read */
@@ -135,6 +136,7 @@ int inet_outside(const struct socket *s, struct socket_address *a); /* beyond lo
 void inet_loopback(u32 domain, struct socket_address *a);           /* 127.0.0.1:0 or [::1]:0 */
 struct socket *inet_find(const struct socket *from, const struct socket_address *a); /* borrowed or NULL */
 void inet_unbind(struct socket *s);
+void inet_disconnect(struct socket *s); /* a datagram socket: the name it got by use goes */
 u32 inet_port(const struct socket_address *a);
 void inet_any(u32 domain, struct socket_address *a); /* 0.0.0.0:0 or [::]:0 */
 #endif
