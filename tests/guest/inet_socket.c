@@ -293,6 +293,13 @@ static void probe(void) { /* what getaddrinfo does to learn its source addresses
   SHOW("connect", connect4(s, "127.0.0.1", 9));
   SHOW("disconnect", connect(s, &none, sizeof none));
   show_name("the chosen name stays", s, 0);
+  char options[16];
+  socklen_t n = sizeof options;
+  SHOW("no options", getsockopt(s, IPPROTO_IP, IP_OPTIONS, options, &n));
+  int tos = 0x10;
+  printf("%d bytes\n", (int)n);
+  SHOW("type of service", setsockopt(s, IPPROTO_IP, IP_TOS, &tos, sizeof tos));
+  printf("%d\n", get(s, IPPROTO_IP, IP_TOS));
   close(s);
 }
 

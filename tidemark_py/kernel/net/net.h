@@ -58,7 +58,7 @@ struct socket {
   u64 receive_timeout_ns, send_timeout_ns; /* 0: for ever */
   bool pass_credentials, reuse_address, reuse_port, keepalive, broadcast, v6_only, no_delay;
   bool timestamp, oob_inline;
-  u32 send_buffer, receive_low, linger_on, linger_seconds, priority, mark;
+  u32 send_buffer, receive_low, linger_on, linger_seconds, priority, mark, service;
 };
 
 struct socket_message { /* what goes along with the bytes */

@@ -103,7 +103,9 @@ int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u3
     s->v6_only = v;
     return 0;
   }
-  return level == SOL_IP ? 0 : -ENOPROTOOPT;
+  if (level != SOL_IP) return -ENOPROTOOPT;
+  if (name == IP_TOS) s->service = (u32)v & 0xff;
+  return 0;
 }
 
 static int give(u8 *value, u32 *bytes, const void *from, u32 n) {
@@ -182,6 +184,11 @@ int socket_option_get(struct socket *s, i32 level, i32 name, u8 *value, u32 *byt
     if (name == IPV6_MTU) return give_int(value, bytes, 65536);
     return give_int(value, bytes, 0);
   }
+  if (level == SOL_IP && name == IP_OPTIONS) { /* none: no header of ours has any */
+    *bytes = 0;
+    return 0;
+  }
+  if (level == SOL_IP && name == IP_TOS) return give_int(value, bytes, s->service);
   if (level == SOL_IP) return give_int(value, bytes, name == IP_TTL ? 64 : name == IP_MTU ? 65536 : 0);
   return -EOPNOTSUPP;
 }
