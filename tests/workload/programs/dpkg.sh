@@ -1,0 +1,7 @@
+# packages: dpkg apt tar perl-base diffutils
+# seconds: 120
+export PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH
+mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin /tmp/p/etc; cd /tmp; printf '#!/bin/sh\necho hello from a package\n' > p/usr/bin/hello-tm; chmod 755 p/usr/bin/hello-tm; echo conf > p/etc/hello.conf; echo /etc/hello.conf > p/DEBIAN/conffiles
+printf 'Package: hello-tm\nVersion: 1.0-1\nArchitecture: all\nMaintainer: T <t@e.org>\nDescription: test\n' > p/DEBIAN/control; printf '#!/bin/sh\necho "postinst $1"\n' > p/DEBIAN/postinst; printf '#!/bin/sh\necho "prerm $1"\n' > p/DEBIAN/prerm; chmod 755 p/DEBIAN/p*
+dpkg-deb --root-owner-group -b p hello.deb | cut -d' ' -f1-3; dpkg-deb -I hello.deb | grep Version; dpkg-deb -c hello.deb | wc -l; dpkg -i hello.deb 2>&1 | grep -v '^(Reading\|: warning: files list'; hello-tm; dpkg -L hello-tm | wc -l; dpkg -s hello-tm | grep Status; dpkg -S /usr/bin/hello-tm; dpkg -V hello-tm; echo changed >> /etc/hello.conf
+sed -i 's/1.0-1/1.1-1/' p/DEBIAN/control; dpkg-deb --root-owner-group -b p hello2.deb > /dev/null; dpkg --force-confold -i hello2.deb 2>&1 | grep -v '^(Reading\|: warning: files list' | head -n 4; dpkg-query -W -f '${Version}\n' hello-tm; dpkg -r hello-tm 2>&1 | grep -v '^(Reading\|: warning: files list'; dpkg --compare-versions 1.0~rc1 lt 1.0 && echo compared; hello-tm 2> /dev/null || echo gone; dpkg -P hello-tm 2>&1 | tail -n 1; ls /etc/hello.conf 2> /dev/null || echo purged; apt-config dump | grep -c APT::Architecture
