@@ -16,13 +16,20 @@ def test_strace_follows_one_process_and_its_children(page: Page) -> None:
                 lines.append(line)
 
         task = asyncio.ensure_future(listen())
-        await asyncio.sleep(0.2)
+        while not rt.tracing._listeners:
+            await asyncio.sleep(0.01)
+        await rt.snapshot()  # in order: the kernel was told
         await rt.run(["ls", "/proc"])  # somebody else's
         p.stdin.write(b"go\\n")
         p.stdin.close()
         await p.wait()
-        await asyncio.sleep(0.2)
+        for _ in range(500):
+            if any("exited with 3" in line for line in lines):
+                break
+            await asyncio.sleep(0.01)
         task.cancel()
+        await asyncio.wait([task])
+        await rt.snapshot()
         before = len(lines)
         await rt.run(["sh", "-c", "echo x"], stdout=DEVNULL)
         [lines, [len(lines) - before, any('"/proc"' in line for line in lines)]]

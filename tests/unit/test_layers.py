@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tidemark_py.abi.gen.abi import LayerEntry, LayerFile, LayerHeader
-from tidemark_py.dev import debian, layer_build
+from tidemark_py.dev import debian, layer_build, pycache
 from tidemark_py.errors import LayerError
 from tidemark_py.layers import Entry, Layer, LayerWriter, unpack
 from tidemark_py.layers.format import PAGE_BYTES
@@ -217,3 +217,35 @@ def test_busybox_applets_come_from_its_own_table() -> None:
     table = b"junk\0[\0[[\0acpid\0ar\0ash\0zcat\0\0after\0"
     assert debian.busybox_applets(table) == ["[", "[[", "acpid", "ar", "ash", "zcat"]
     assert debian.busybox_applets(b"nothing") == []
+
+
+def test_python_sources_are_compiled_once_with_their_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter stands in for itself: a script that says what it was asked to do."""
+    monkeypatch.setattr(pycache, "CACHE", tmp_path)
+    calls: list[list[str]] = []
+
+    def compile_all(w: LayerWriter, python: Entry, missing: list[Entry], kept: dict[str, Path]) -> None:
+        calls.append(sorted(e.path for e in missing))
+        for e in missing:
+            kept[e.path].write_bytes(b"" if "bad" in e.path else b"compiled " + w.read(e))
+
+    monkeypatch.setattr(pycache, "_compile", compile_all)
+
+    def build() -> LayerWriter:
+        w = LayerWriter()
+        w.file("usr/bin/python3.13", b"elf", 0o755)
+        w.file("etc/python3.13/sitecustomize.py", b"site")
+        w.symlink("usr/lib/python3.13/sitecustomize.py", "/etc/python3.13/sitecustomize.py")
+        for path in ("json/__init__.py", "bad.py", "test/test_x.py", "lib-dynload/x.so"):
+            w.add(Entry(f"usr/lib/python3.13/{path}", stat.S_IFREG | 0o644, mtime_ns=5_000_000_000), path.encode())
+        return w
+
+    w = build()
+    assert pycache.add(w, lambda _: None) == 2
+    entry = w.files["usr/lib/python3.13/json/__pycache__/__init__.cpython-313.pyc"]
+    assert w.read(entry) == b"compiled json/__init__.py" and entry.mtime_ns == 5_000_000_000
+    assert "usr/lib/python3.13/__pycache__/sitecustomize.cpython-313.pyc" in w.files
+    again = build()
+    assert pycache.add(again, lambda _: None) == 2
+    assert len(calls) == 1 and "usr/lib/python3.13/test/test_x.py" not in calls[0]  # the second came from the cache
+    assert pycache.add(LayerWriter(), lambda _: None) == 0

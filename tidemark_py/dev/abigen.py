@@ -163,6 +163,10 @@ def load(abi: Path) -> Tables:
     seen: dict[int, str] = {}
     t.syscalls = sorted((_check_syscall(r, seen) for r in raw["syscalls"]["syscall"]), key=lambda r: int(r["nr"]))
     t.enums = raw["status"]["enum"]
+    for e in t.enums:
+        numbers = [v["value"] for v in e["values"]]
+        if twice := {n for n in numbers if numbers.count(n) > 1}:
+            raise TableError(f"enum {e['name']}: {sorted(twice)} stand for two names each")
     t.shared_constants = raw["status"].get("constant", [])
     known: dict[str, Layout] = {}
     for row in raw["structs"]["struct"]:

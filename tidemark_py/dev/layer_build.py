@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 import tarfile
@@ -24,7 +25,7 @@ from ..abi.gen.abi import LayerFile
 from ..layers import lazy
 from ..layers.format import Entry, Layer
 from ..layers.writer import LayerWriter
-from . import debian
+from . import debian, pycache
 from .apt import Archive, Package, Progress
 from .toolchain import CACHE as CACHE_ROOT
 from .toolchain import BuildError, say
@@ -37,6 +38,7 @@ ARCHITECTURE = "riscv64"
 TRIXIE_RELEASED = 1754697600  # time of files no package brings
 # no more than what nobody runs: manuals, translations; licences stay (and are in the manifest)
 SLIM_OUT = ("usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "usr/share/doc-base/")
+PYTHON = re.compile(r"python3\.\d+-minimal")
 SLIM_DOC = "usr/share/doc/"
 
 
@@ -151,11 +153,14 @@ def _deb(names: str, options: Options) -> Path:
     archive = Archive(ARCHITECTURE, mirror=options.mirror, progress=options.progress)
     archive.ready()
     packages = _resolve(archive, wanted)
-    out = _cached(["deb", sorted(wanted), [p.key for p in packages], options.slim])
+    key: list[object] = ["deb", sorted(wanted), [p.key for p in packages], options.slim]
+    if any(PYTHON.fullmatch(p.name) for p in packages):
+        key.append(f"pycache {pycache.VERSION}")
+    out = _cached(key)
     if not out.exists():
         debs = archive.download(packages)
         options.progress(f"layer: {len(packages)} packages into {out.name}")
-        _write(_deb_layer(wanted, packages, debs, archive, options.slim), out)
+        _write(_deb_layer(wanted, packages, debs, archive, options), out)
     return out
 
 
@@ -177,21 +182,22 @@ def _resolve(archive: Archive, wanted: list[str]) -> list[Package]:
 
 
 def _deb_layer(
-    wanted: list[str], packages: list[Package], debs: dict[Package, Path], archive: Archive, slim: bool
+    wanted: list[str], packages: list[Package], debs: dict[Package, Path], archive: Archive, options: Options
 ) -> Layer:
     w = LayerWriter(TRIXIE_RELEASED * 1_000_000_000)
     debian.skeleton(w)
     unpacked: list[debian.Unpacked] = []
     for p in packages:
-        _unpack(w, debs[p], slim)
+        _unpack(w, debs[p], options.slim)
         unpacked.append(_control(p, debs[p]))
     debian.finish(w, unpacked)
+    pycache.add(w, options.progress)
     rows = []
     for u in unpacked:
         u.licences = debian.licences(w, u.name)
         rows.append({"name": u.name, "version": u.version, "architecture": u.architecture, "licences": u.licences})
     spec = "deb:" + ",".join(wanted)
-    return w.build({"spec": spec, "suite": archive.suite, "builder": BUILDER, "slim": slim, "packages": rows})
+    return w.build({"spec": spec, "suite": archive.suite, "builder": BUILDER, "slim": options.slim, "packages": rows})
 
 
 def _unpack(w: LayerWriter, deb: Path, slim: bool) -> None:
