@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "85377e9faeb5ff480e67f1662544dab3b15d4434c6248697329a0e4f2fed5e61"
-ABI_HASH32: Final = 0x85377e9f
+ABI_HASH: Final = "9e65e6df2b36a974b928359d364d3b15091956c9c2fdcdf243361c4a29eb263c"
+ABI_HASH32: Final = 0x9e65e6df
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -360,8 +360,8 @@ class Notify(IntEnum):
     WATCH = 3  # kernel worker: watch arg is ready
     CHILD = 4  # kernel worker: a child of init changed state; arg = pid
     EVENT = 5  # owner: new events in the ring (sent when somebody listens)
-    TRACE = 8  # kernel worker: trace records wait (tk_trace_take)
-    CRASH = 9  # kernel worker: a crash report waits (tk_crash_take); arg = pid
+    TRACE = 10  # kernel worker: trace records wait (tk_trace_take)
+    CRASH = 11  # kernel worker: a crash report waits (tk_crash_take); arg = pid
     FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
     LISTEN = 6  # kernel worker: a guest listens on port arg
     NET_REFUSED = 9  # kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED

@@ -2233,7 +2233,7 @@
 #define NOTIFY_CHILD 4 /* kernel worker: a child of init changed state; arg = pid */
 #define NOTIFY_EVENT 5 /* owner: new events in the ring (sent when somebody listens) */
 #define NOTIFY_TRACE 10 /* kernel worker: trace records wait (tk_trace_take) */
-#define NOTIFY_CRASH 9 /* kernel worker: a crash report waits (tk_crash_take); arg = pid */
+#define NOTIFY_CRASH 11 /* kernel worker: a crash report waits (tk_crash_take); arg = pid */
 #define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
 #define NOTIFY_NET_REFUSED 9 /* kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED */
