@@ -22,13 +22,13 @@ i64 sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event) {
   if (op != EPOLL_CTL_DEL && COPY_IN(e, event)) return -EFAULT;
   struct fd_table *t = current->process->fds;
   struct ofd *ep = fd_get(t, epfd), *target = fd_get(t, fd);
-  if (!ep || !target) return -EBADF;
+  if (!ep || !target || ((ep->flags | target->flags) & O_PATH)) return -EBADF;
   return epoll_control(ep, op, fd, target, e.events, e.data);
 }
 
 static i64 wait_masked(i32 epfd, uaddr_t events, i32 max, u64 deadline, uaddr_t sigmask, u64 sigsetsize) {
   struct ofd *ep = fd_get(current->process->fds, epfd);
-  if (!ep) return -EBADF;
+  if (!ep || (ep->flags & O_PATH)) return -EBADF;
   ofd_get(ep); /* another thread may close it meanwhile */
   int begun = wait_mask_begin(sigmask, sigsetsize);
   i64 r = begun < 0 ? begun : epoll_wait_events(ep, events, max, deadline);
@@ -85,7 +85,7 @@ static struct guest_timespec from_ns(u64 ns) {
 i64 sys_timerfd_gettime(i32 fd, uaddr_t curr_value) {
   struct ofd *f = fd_get(current->process->fds, fd);
   u64 left, interval;
-  int clock, r = f ? timerfd_get(f, &left, &interval, &clock) : -EBADF;
+  int clock, r = f && !(f->flags & O_PATH) ? timerfd_get(f, &left, &interval, &clock) : -EBADF;
   if (r) return r;
   struct guest_itimerspec now = {.it_interval = from_ns(interval), .it_value = from_ns(left)};
   return COPY_OUT(curr_value, now);
@@ -93,12 +93,12 @@ i64 sys_timerfd_gettime(i32 fd, uaddr_t curr_value) {
 
 i64 sys_timerfd_settime(i32 fd, u32 flags, uaddr_t new_value, uaddr_t old_value) {
   struct guest_itimerspec next, old;
-  if (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) return -EINVAL;
   if (COPY_IN(next, new_value)) return -EFAULT;
+  if (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) return -EINVAL;
   if (!time_valid(&next.it_value) || !time_valid(&next.it_interval)) return -EINVAL;
   struct ofd *f = fd_get(current->process->fds, fd);
   u64 left, interval;
-  int clock, r = f ? timerfd_get(f, &left, &interval, &clock) : -EBADF;
+  int clock, r = f && !(f->flags & O_PATH) ? timerfd_get(f, &left, &interval, &clock) : -EBADF;
   if (r) return r;
   old = (struct guest_itimerspec){.it_interval = from_ns(interval), .it_value = from_ns(left)};
   u64 value = to_ns(&next.it_value), now = time_monotonic_ns();

@@ -154,6 +154,8 @@ i64 sys_fcntl(i32 fd, u32 cmd, u64 arg) {
 
 i64 sys_flock(i32 fd, i32 operation) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
+  u32 type = (u32)operation & ~(u32)LOCK_NB;
+  if (type != LOCK_SH && type != LOCK_EX && type != LOCK_UN && !(type & LOCK_MAND)) return -EINVAL;
   if (!f || (f->flags & O_PATH) || !f->inode) return -EBADF;
   return lock_flock(f, (u32)operation);
 }

@@ -45,6 +45,8 @@ i64 sys_pwrite64(i32 fd, uaddr_t buf, u64 count, i64 offset) { return transfer(f
 static i64 transfer_vector(i32 fd, uaddr_t iov, u64 count, const i64 *pos, bool write) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f) return -EBADF;
+  u32 mode = f->flags & O_ACCMODE; /* asked before the buffers */
+  if ((f->flags & O_PATH) || mode == (write ? O_RDONLY : O_WRONLY)) return -EBADF;
   if (count > IOV_MAX) return -EINVAL;
   struct iobuf io;
   i64 r = iobuf_init_iovec(&io, iov, (u32)count);
@@ -115,7 +117,7 @@ i64 sys_ftruncate(i32 fd, i64 length) {
 
 i64 sys_fallocate(i32 fd, i32 mode, i64 offset, i64 length) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
-  if (!f) return -EBADF;
+  if (!f || (f->flags & O_PATH)) return -EBADF;
   if (offset < 0 || length <= 0) return -EINVAL;
   u32 known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
   if ((u32)mode & ~known) return -EOPNOTSUPP;
@@ -172,14 +174,16 @@ static int offset_in(uaddr_t addr, u64 *pos) {
 }
 
 i64 sys_sendfile(i32 out_fd, i32 in_fd, uaddr_t offset, u64 count) {
+  u64 pos = 0;
+  i64 given;
+  if (offset && COPY_IN(given, offset)) return -EFAULT;
   struct ofd *in AUTO_OFD = ofd_hold(in_fd), *out AUTO_OFD = ofd_hold(out_fd);
   if (!in || (in->flags & O_PATH) || (in->flags & O_ACCMODE) == O_WRONLY) return -EBADF;
   if (!out || (out->flags & O_PATH) || (out->flags & O_ACCMODE) == O_RDONLY) return -EBADF;
   if (!in->ops->seek) return offset ? -ESPIPE : -EINVAL;
   if (!in->ops->read || !in->inode || S_ISDIR(in->inode->mode) || (out->flags & O_APPEND)) return -EINVAL;
-  u64 pos = in->pos;
-  int r = offset ? offset_in(offset, &pos) : 0;
-  if (r) return r;
+  if (offset && given < 0) return -EINVAL;
+  pos = offset ? (u64)given : in->pos;
   i64 n = copy_between(in, &pos, out, NULL, MIN(count, RW_MAX_BYTES));
   if (n < 0) return n;
   if (!offset)
@@ -193,13 +197,14 @@ i64 sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, 
   if (flags) return -EINVAL;
   struct ofd *in AUTO_OFD = ofd_hold(fd_in), *out AUTO_OFD = ofd_hold(fd_out);
   if (!in || !out || ((in->flags | out->flags) & O_PATH)) return -EBADF;
+  u64 from = in->pos, to = out->pos;
+  int r = off_in ? offset_in(off_in, &from) : 0;
+  if (!r && off_out) r = offset_in(off_out, &to);
+  if (r == -EFAULT) return r;
   if (!in->inode || !out->inode) return -EINVAL;
   if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode)) return -EISDIR;
   if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode)) return -EINVAL;
   if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY || (out->flags & O_APPEND)) return -EBADF;
-  u64 from = in->pos, to = out->pos;
-  int r = off_in ? offset_in(off_in, &from) : 0;
-  if (!r && off_out) r = offset_in(off_out, &to);
   if (r) return r;
   len = MIN(len, RW_MAX_BYTES);
   if (from + len < from || to + len < to) return -EOVERFLOW;

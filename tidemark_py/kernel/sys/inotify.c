@@ -15,7 +15,7 @@ i64 sys_inotify_add_watch(i32 fd, uaddr_t path, u32 mask) {
   u32 known = IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | flags;
   if (!(mask & known)) return -EINVAL;
   struct ofd *f AUTO_OFD = ofd_hold(fd);
-  if (!f) return -EBADF;
+  if (!f || (f->flags & O_PATH)) return -EBADF;
   if ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) return -EINVAL;
   if (!ofd_is_inotify(f)) return -EINVAL;
   struct walk *w AUTO_WALK = NULL;
@@ -26,6 +26,6 @@ i64 sys_inotify_add_watch(i32 fd, uaddr_t path, u32 mask) {
 
 i64 sys_inotify_rm_watch(i32 fd, i32 wd) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
-  if (!f) return -EBADF;
+  if (!f || (f->flags & O_PATH)) return -EBADF;
   return ofd_is_inotify(f) ? inotify_unwatch(f, wd) : -EINVAL;
 }

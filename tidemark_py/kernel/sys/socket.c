@@ -19,7 +19,7 @@ static struct socket_context effective_context(void) { /* what SO_PEERCRED tells
 static struct socket *get(i32 fd, struct ofd **f, int *error) {
   *f = fd_get(current->process->fds, fd);
   struct socket *s = *f && !((*f)->flags & O_PATH) ? socket_of(*f) : NULL;
-  *error = s ? 0 : *f ? -ENOTSOCK : -EBADF;
+  *error = s ? 0 : *f && !((*f)->flags & O_PATH) ? -ENOTSOCK : -EBADF;
   return s;
 }
 #define GET_SOCKET(fd)                                                                                                   \
@@ -122,10 +122,12 @@ static i64 audited(const struct socket *s, const struct socket_address *a, i64 r
 }
 
 i64 sys_connect(i32 fd, uaddr_t addr, u32 addrlen) {
+  struct socket_address a;
+  int bad = address_in(addr, addrlen, &a);
+  const struct ofd *any = fd_get(current->process->fds, fd);
+  if (bad && any && !(any->flags & O_PATH)) return bad; /* Linux looks at the address before the kind of descriptor */
   GET_SOCKET(fd);
   HOLD_SOCKET();
-  struct socket_address a;
-  if ((r = address_in(addr, addrlen, &a))) return r;
   struct socket_context ctx = context();
   return audited(s, &a, socket_connect(s, &ctx, &a, f->flags & O_NONBLOCK));
 }
@@ -168,6 +170,7 @@ i64 sys_setsockopt(i32 fd, i32 level, i32 optname, uaddr_t optval, u32 optlen) {
   GET_SOCKET(fd);
   u8 value[128] = {0};
   if ((i32)optlen < 0) return -EINVAL;
+  if (s->domain == AF_UNIX && level != SOL_SOCKET) return -EOPNOTSUPP;
   u32 bytes = MIN(optlen, (u32)sizeof value);
   if (copy_in(value, optval, bytes)) return -EFAULT;
   return socket_option_set(s, level, optname, value, bytes);
@@ -176,6 +179,7 @@ i64 sys_getsockopt(i32 fd, i32 level, i32 optname, uaddr_t optval, uaddr_t optle
   GET_SOCKET(fd);
   u8 value[128] = {0};
   i32 room;
+  if (s->domain == AF_UNIX && level != SOL_SOCKET) return -EOPNOTSUPP;
   if (COPY_IN(room, optlen)) return -EFAULT;
   if (room < 0) return -EINVAL;
   u32 bytes = MIN((u32)room, (u32)sizeof value);
@@ -273,12 +277,18 @@ i64 sys_sendmsg(i32 fd, uaddr_t msg, u32 flags) {
 }
 
 /* ---- receiving ---- */
+/* A UNIX stream that never was connected: Linux says so before it looks at the buffers or flags. */
+static bool never_connected(const struct socket *s) {
+  return s->domain == AF_UNIX && socket_is_stream(s) && (s->state == SOCKET_FRESH || s->state == SOCKET_LISTENING);
+}
+
 i64 sys_recvfrom(i32 fd, uaddr_t buf, u64 len, u32 flags, uaddr_t addr, uaddr_t addrlen) {
   GET_SOCKET(fd);
   HOLD_SOCKET();
   struct socket_message m = {0};
   struct iobuf io;
   iobuf_init_guest(&io, buf, MIN(len, 0x7ffff000ull));
+  if (never_connected(s)) return -EINVAL;
   if ((r = iobuf_prepare(&io, ACCESS_W))) return r;
   i64 n = socket_receive(s, &io, &m, call_flags(f, flags));
   for (u32 i = 0; i < m.rights_count; i++) ofd_put(m.rights[i]);
@@ -336,7 +346,7 @@ i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags) {
   if (h.msg_name && (i32)h.msg_namelen < 0) return -EINVAL;
   struct iobuf io;
   if ((r = iobuf_init_iovec(&io, h.msg_iov, (u32)h.msg_iovlen))) return r;
-  i64 n = iobuf_prepare(&io, ACCESS_W);
+  i64 n = never_connected(s) ? -EINVAL : iobuf_prepare(&io, ACCESS_W);
   if (!n && h.msg_control && h.msg_controllen) n = access_prepare(h.msg_control, MIN(h.msg_controllen, 65536ull), ACCESS_W);
   if (!n) n = access_prepare(msg, sizeof h, ACCESS_W);
   if (!n) n = socket_receive(s, &io, &m, call_flags(f, flags));
@@ -361,6 +371,7 @@ i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags) {
 /* ---- several at once: what was done before an error counts ---- */
 i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags) {
   const u64 step = sizeof(struct guest_mmsghdr);
+  GET_SOCKET(fd);
   i64 done = 0, n = 0;
   for (; done < MIN(vlen, (u32)IOV_MAX); done++) {
     uaddr_t at = msgvec + (u64)done * step;

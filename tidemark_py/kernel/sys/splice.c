@@ -113,11 +113,12 @@ i64 sys_tee(i32 fd_in, i32 fd_out, u64 len, u32 flags) {
 i64 sys_vmsplice(i32 fd, uaddr_t iov, u64 nr_segs, u32 flags) {
   if (flags & ~(u32)SPLICE_FLAGS) return -EINVAL;
   struct ofd *f AUTO_OFD = ofd_hold(fd);
-  if (!f || !pipe_is(f)) return -EBADF;
+  if (!f || (f->flags & O_PATH)) return -EBADF;
   if (nr_segs > IOV_MAX) return -EINVAL;
   struct iobuf io;
   i64 r = iobuf_init_iovec(&io, iov, (u32)nr_segs);
   if (r) return r;
+  if (!pipe_is(f)) return iobuf_free(&io), -EBADF;
   bool write = (f->flags & O_ACCMODE) != O_RDONLY, nonblock = (flags & SPLICE_F_NONBLOCK) || (f->flags & O_NONBLOCK);
   u64 left = io.left;
   if (left && (r = write ? pipe_room(f, nonblock) : pipe_data(f, nonblock)) > 0) {
