@@ -378,7 +378,7 @@ static u32 number(const char *s) {
 }
 
 int main(int argc, char **argv) {
-  u32 memories_cap = 96;
+  u32 memories_cap = 96, fail_allocation = 0;
   const char *root_dir = NULL, *cwd = "/", *env[64];
   u32 envc = 0;
   env[envc++] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -390,6 +390,7 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--cwd") && i + 1 < argc) cwd = argv[++i];
     else if (!strcmp(argv[i], "--strace")) sys_trace = true;
     else if (!strcmp(argv[i], "--stats")) want_stats = true;
+    else if (!strcmp(argv[i], "--fail-allocation") && i + 1 < argc) fail_allocation = number(argv[++i]);
     else if (!strcmp(argv[i], "--inject-resumes")) inject_resumes = true;
     else if (!strcmp(argv[i], "--fail-every") && i + 1 < argc) fail_every = number(argv[++i]);
     else if (!strcmp(argv[i], "--lose-every") && i + 1 < argc) lose_every = number(argv[++i]);
@@ -454,6 +455,7 @@ int main(int argc, char **argv) {
     kernel_lock();
     fetch_forget();
     pid = task_spawn(request, at);
+    if (pid > 0) kheap_fail_after(fail_allocation); /* the n-th from the program's start */
     int waited = pid < 0 && fetch_wanted() ? fetch_wait(false) : -1;
     kernel_unlock();
     if (waited) break;

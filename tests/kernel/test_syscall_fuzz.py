@@ -1,4 +1,4 @@
-"""Random system calls from four threads on the sanitized native kernel: no trap, no hang, no race, and enough succeed."""
+"""Random system calls from four threads on the sanitized native kernel: no trap, hang or race, and enough succeed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def build(work: Path) -> Path:
     """The fuzzer for riscv64."""
     (work / "syscall_table.h").write_text(table(), encoding="utf-8")
     out = work / "syscall_fuzz"
-    command = [zig(), "cc", "-target", "riscv64-linux-musl", "-O1", "-g", "-static", "-std=gnu17", "-pthread",
+    command = [str(zig()), "cc", "-target", "riscv64-linux-musl", "-O1", "-g", "-static", "-std=gnu17", "-pthread",
                "-fno-sanitize=all", "-Wall", "-Wextra", f"-I{work}", f"-I{HERE}", str(HERE / "syscall_fuzz.c"),
                "-o", str(out)]  # fmt: skip
     subprocess.run(command, check=True, env=zig_env())
