@@ -138,6 +138,7 @@ static bool ctx_make(void) {
 static bool translate(struct mm *mm, u32 pc) {
   struct space *s = space_of(mm);
   if (!s || !ctx_make()) return false;
+  if (!table_base) table_base = (u32)import_jit_link(NULL, 0, JIT_REGIONS); /* calls are emitted with it */
   u32 id = region_number(s, pc);
   if (!id || s->regions[id].state == REFUSED) return false;
   struct region *r = &s->regions[id];
