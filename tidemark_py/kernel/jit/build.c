@@ -65,21 +65,28 @@ static void entry_rest(struct jit_ctx *c, u16 to, u32 i, bool at_root) {
 static void root_code(struct jit_ctx *c, u16 x) {
   const struct jit_node *n = &c->nodes[x];
   float_mode(c);
+  if (n->edges > 1) { /* one load of all that other entries want, or the module would be made of loads */
+    put_get(c, LOCAL_ENTRY);
+    open(c, 0x04, 0);
+    put_reload(c, c->entry_live);
+    close(c);
+  }
   for (u32 i = 0; i < n->edges; i++) open(c, 0x02, 0);
   put_get(c, LOCAL_ENTRY), put(c, 0x0e), put_u(&c->body, n->edges - 1);
   for (u32 i = 0; i < n->edges; i++) put_u(&c->body, i);
   for (u32 i = 0; i < n->edges; i++) {
     u16 to = c->edges[n->edge + i];
     close(c);
-    put_reload(c, c->nodes[to].live);
+    if (i == 0) put_reload(c, c->nodes[to].live);
     entry_rest(c, to, i, true);
     go(c, x, to, false);
   }
 }
 
 static void poll(struct jit_ctx *c, const struct jit_node *n) {
+  struct jit_leaving leaving = leave_open(c, LEAVE_AT, n->pc, 0, n->dirty, n->valid, true);
   put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
-  put_leave(c, 0x0d, SITE_PC, n->pc, 0, n->dirty, n->valid, false);
+  leave_if(c, leaving);
 }
 
 static void loop_code(struct jit_ctx *c, u16 x) {
@@ -118,14 +125,16 @@ static void branch_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   const struct insn *d = &c->insns[n->first + n->count - 1];
   u16 taken = c->edges[n->edge], next = c->edges[n->edge + 1];
   if (taken == NO_NODE) {
+    struct jit_leaving leaving = leave_open(c, LEAVE_AT, n->target, 0, dirty, valid, true);
     condition(c, d, false);
-    put_leave(c, 0x0d, SITE_PC, n->target, 0, dirty, valid, false);
+    leave_if(c, leaving);
   } else if (by_branch(c, x, taken)) {
     condition(c, d, false);
     br(c, 0x0d, label(c, x, taken));
   } else if (next == NO_NODE) {
+    struct jit_leaving leaving = leave_open(c, LEAVE_AT, n->end, 0, dirty, valid, true);
     condition(c, d, true);
-    put_leave(c, 0x0d, SITE_PC, n->end, 0, dirty, valid, false);
+    leave_if(c, leaving);
     go(c, x, taken, true);
     return;
   } else if (by_branch(c, x, next)) {
@@ -139,7 +148,7 @@ static void branch_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
     go(c, x, taken, true);
     close(c);
   }
-  if (next == NO_NODE) put_leave(c, 0x0c, SITE_PC, n->end, 0, dirty, valid, false);
+  if (next == NO_NODE) leave_now(c, leave_open(c, LEAVE_AT, n->end, 0, dirty, valid, true));
   else go(c, x, next, true);
 }
 
@@ -147,12 +156,13 @@ static void branch_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
 static void target_code(struct jit_ctx *c, const struct jit_node *n, regset dirty, regset valid) {
   u32 index = n->first + n->count - 1u;
   const struct insn *d = &c->insns[index];
+  struct jit_leaving leaving = leave_open(c, LEAVE_AT, c->pcs[index], 1, dirty, valid, true);
   get_x(c, d->rs1);
   if (d->imm) put_i64(c, d->imm), put(c, 0x7c);
   put(c, 0x22), put_u(&c->body, LOCAL_T0);
   put_i64(c, 32);
   OUT(0x88, 0xa7);
-  put_leave(c, 0x0d, SITE_PC, c->pcs[index], 1, dirty, valid, false);
+  leave_if(c, leaving);
   put_get(c, LOCAL_T0), put(c, 0xa7), put_i32(c, ~1u), put(c, 0x71), put_set(c, LOCAL_PC);
 }
 
@@ -174,9 +184,10 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   if (!direct) target_code(c, n, dirty, valid);
   put_i64(c, n->end), set_x(c, d->rd);
   dirty |= X_BIT(d->rd), valid |= X_BIT(d->rd);
+  struct jit_leaving leaving = leave_open(c, direct ? LEAVE_AT : LEAVE_DYNAMIC, n->target, 0, dirty, valid, true);
   put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
   put_get(c, LOCAL_DEPTH), put_i32(c, JIT_DEPTH), put(c, 0x4e), put(c, 0x72);
-  put_leave(c, 0x0d, direct ? SITE_PC : SITE_DYNAMIC, n->target, 0, dirty, valid, false);
+  leave_if(c, leaving);
   put_spill(c, dirty);
   u32 entry = 0, index = direct && n->target != c->start ? jit_callee(c, n->target, &entry) : 0;
   bool chase = true;
@@ -193,7 +204,7 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
     put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_RESULT), put(c, 0xa7), result_count(c), deeper(c);
     put_i32(c, n->end), put_i32(c, n->target), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
     result_differs(c, n->end);
-    put_leave(c, 0x0d, SITE_RESULT, 0, 0, 0, 0, true);
+    leave_if(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
     close(c);
     chase = false;
   }
@@ -203,12 +214,12 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
     else put_get(c, LOCAL_PC);
     put_get(c, LOCAL_COUNT), deeper(c), put_i32(c, n->end), put_i32(c, 0), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
     result_differs(c, n->end);
-    put_leave(c, 0x0d, SITE_RESULT, 0, 0, 0, 0, true);
+    leave_if(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
   }
   result_count(c), put_set(c, LOCAL_COUNT);
   u16 to = c->edges[n->edge];
   if (to == NO_NODE) {
-    put_leave(c, 0x0c, SITE_RESULT, 0, 0, 0, 0, true);
+    leave_now(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
     return;
   }
   put_reload(c, c->nodes[to].live);
@@ -282,7 +293,7 @@ static void code(struct jit_ctx *c, u16 x) {
   switch (n->kind) {
   case END_FALL:
   case END_JUMP:
-    if (c->edges[n->edge] == NO_NODE) put_leave(c, 0x0c, SITE_PC, n->target, 0, dirty, valid, true);
+    if (c->edges[n->edge] == NO_NODE) leave_now(c, leave_open(c, LEAVE_THERE, n->target, 0, dirty, valid, false));
     else go(c, x, c->edges[n->edge], true);
     break;
   case END_BRANCH: branch_code(c, x, dirty, valid); break;
@@ -291,9 +302,9 @@ static void code(struct jit_ctx *c, u16 x) {
   case END_JUMPR:
     target_code(c, n, dirty, valid);
     jump_code(c, x);
-    put_leave(c, 0x0c, SITE_DYNAMIC, 0, 0, dirty, valid, true);
+    leave_now(c, leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false));
     break;
-  default: put_leave(c, 0x0c, SITE_PC, n->end, 0, dirty, valid, true); break;
+  default: leave_now(c, leave_open(c, LEAVE_THERE, n->end, 0, dirty, valid, false)); break;
   }
 }
 
@@ -329,28 +340,24 @@ static void out(struct jit_ctx *c, const void *bytes, u32 n) {
     out(c, raw_, sizeof raw_);                                                                                           \
   } while (0)
 
-static void leave_code(struct jit_ctx *c, regset spill) { /* into the body buffer */
-  put_spill(c, spill);
-  put_get(c, LOCAL_COUNT), put(c, 0xad), put_i64(c, 32), put(c, 0x86), put_get(c, LOCAL_PC);
-  OUT(0xad, 0x84, 0x0f);
-}
-
-static void sites_code(struct jit_ctx *c) {
-  for (u32 i = 0; i < c->site_count; i++) {
-    const struct jit_site *s = &c->sites[i];
+static void exits_code(struct jit_ctx *c) {
+  for (u32 i = 0; i < c->exit_count; i++) {
+    const struct jit_exit *x = &c->exits[i];
     put(c, 0x0b);
-    if (s->how == SITE_RESULT) {
+    if (x->how == LEAVE_RESULT) {
       put_get(c, LOCAL_RESULT), put(c, 0x0f);
       continue;
     }
-    if (s->how == SITE_PC) put_i32(c, s->pc), put_set(c, LOCAL_PC);
-    if (s->adjust) put_get(c, LOCAL_COUNT), put_i32(c, (u32)s->adjust), put(c, 0x6a), put_set(c, LOCAL_COUNT);
-    if (s->exit == NO_NODE) leave_code(c, s->spill);
-    else put(c, 0x0c), put_u(&c->body, c->site_count - 1 - i + s->exit);
-  }
-  for (u32 i = 0; i < c->exit_count; i++) {
-    put(c, 0x0b);
-    leave_code(c, c->exits[i]);
+    if (x->how == LEAVE_AT) put_set(c, LOCAL_PC);
+    put_spill(c, x->spill & ~1ull);
+    put_get(c, LOCAL_COUNT);
+    if (x->how == LEAVE_AT) put_get(c, LOCAL_PC), put_i32(c, 4095), put(c, 0x71), put(c, 0x6a);
+    put(c, 0xad), put_i64(c, 32), put(c, 0x86);
+    if (x->how == LEAVE_THERE) put_i64(c, x->pc);
+    else put_get(c, LOCAL_PC);
+    if (x->how == LEAVE_AT) put_i32(c, 12), put(c, 0x76), put_i32(c, 1), put(c, 0x74), put_i32(c, c->low), put(c, 0x6a);
+    if (x->how != LEAVE_THERE) put(c, 0xad);
+    OUT(0x84, 0x0f);
   }
 }
 
@@ -395,13 +402,13 @@ static void locals_assign(struct jit_ctx *c) {
 
 bool jit_build(struct jit_ctx *c) {
   c->body.length = c->out.length = 0, c->body.full = c->out.full = false;
-  c->depth = c->site_count = c->exit_count = c->next_address = 0;
+  c->depth = c->exit_count = c->next_address = 0;
   locals_assign(c);
   facts_of[c->root].count = 0;
   tree(c, c->root);
   put(c, 0x00);
-  u32 labels = c->site_count + c->exit_count;
-  sites_code(c);
+  u32 labels = c->exit_count;
+  exits_code(c);
   put(c, 0x0b);
   if (c->failed || c->body.full) return false;
   module_head(c);
@@ -413,7 +420,7 @@ bool jit_build(struct jit_ctx *c) {
   put_u(&c->out, region);
   put_byte(&c->out, 3), put_u(&c->out, LOCAL_T0 - LOCAL_PC), put_byte(&c->out, 0x7f);
   put_u(&c->out, c->locals_i64), put_byte(&c->out, 0x7e), put_u(&c->out, c->locals_f64), put_byte(&c->out, 0x7c);
-  for (u32 i = 0; i < labels; i++) put_byte(&c->out, 0x02), put_byte(&c->out, 0x40);
+  for (u32 i = labels; i-- > 0;) put_byte(&c->out, 0x02), put_byte(&c->out, c->exits[i].how == LEAVE_AT ? 0x7f : 0x40);
   out(c, c->body.at, c->body.length);
   return !c->out.full;
 }

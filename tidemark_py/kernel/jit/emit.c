@@ -61,22 +61,42 @@ void put_reload(struct jit_ctx *c, regset set) {
   }
 }
 
-void put_leave(struct jit_ctx *c, u32 op, u32 how, u32 pc, i32 adjust, regset dirty, regset valid, bool exact) {
-  if (c->site_count == JIT_MAX_SITES) {
-    c->failed = true;
-    return;
+/* Shared exits grow: what they spill is dirty at one of the places that take them and valid at all. */
+static u32 exit_shared(struct jit_ctx *c, u32 how, regset dirty, regset valid) {
+  u32 best = c->exit_count, least = 65;
+  for (u32 e = 0; e < c->exit_count; e++) {
+    const struct jit_exit *x = &c->exits[e];
+    if (x->how != how || !x->valid || ((x->spill | dirty) & ~(x->valid & valid))) continue;
+    u32 more = (u32)__builtin_popcountll(dirty & ~x->spill) + (u32)__builtin_popcountll(x->valid & ~valid);
+    if (more < least) best = e, least = more;
   }
-  struct jit_site *s = &c->sites[c->site_count];
-  *s = (struct jit_site){.pc = pc, .adjust = adjust, .exit = NO_NODE, .how = (u8)how, .spill = dirty};
-  if (!exact) {
-    valid &= c->written;
-    u32 e = 0;
-    while (e < c->exit_count && ((dirty & ~c->exits[e]) || (c->exits[e] & ~valid))) e++;
-    if (e == c->exit_count && e < JIT_MAX_EXITS) c->exits[c->exit_count++] = valid;
-    if (e < c->exit_count) s->exit = (u16)e;
-  }
-  put(c, op), put_u(&c->body, c->depth + c->site_count++);
+  return best;
 }
+
+struct jit_leaving leave_open(struct jit_ctx *c, u32 how, u32 pc, u32 adjust, regset dirty, regset valid, bool shared) {
+  bool near = pc - c->low < JIT_WINDOW && adjust < 4096;
+  valid |= 1; /* x0: always */
+  if (how == LEAVE_AT && !(shared && near)) {
+    how = LEAVE_THERE;
+    if (adjust) c->failed = true;
+  }
+  u32 e = how == LEAVE_RESULT || shared ? exit_shared(c, how, dirty, valid) : c->exit_count;
+  if (e == JIT_MAX_EXITS) {
+    c->failed = true;
+    return (struct jit_leaving){0};
+  }
+  struct jit_exit *x = &c->exits[e];
+  if (e == c->exit_count) c->exit_count++, *x = (struct jit_exit){.spill = dirty, .valid = shared ? valid : 0, .pc = pc, .how = (u8)how};
+  else x->spill |= dirty, x->valid &= valid;
+  if (how == LEAVE_THERE) x->valid = 0;
+  if (how == LEAVE_AT) put_i32(c, (pc - c->low) >> 1 << 12 | adjust);
+  return (struct jit_leaving){.exit = (u16)e, .word = how == LEAVE_AT};
+}
+void leave_if(struct jit_ctx *c, struct jit_leaving l) {
+  put(c, 0x0d), put_u(&c->body, c->depth + l.exit);
+  if (l.word) put(c, 0x1a);
+}
+void leave_now(struct jit_ctx *c, struct jit_leaving l) { put(c, 0x0c), put_u(&c->body, c->depth + l.exit); }
 
 /* ---- memory ---- */
 struct access {
@@ -86,8 +106,9 @@ struct access {
   regset dirty, valid;
 };
 
-static void leave_here(struct jit_ctx *c, const struct access *a, u32 op) {
-  put_leave(c, op, SITE_PC, c->pcs[a->n->first + a->index], (i32)(a->n->count - a->index), a->dirty, a->valid, false);
+/* The interpreter is to do this instruction. */
+static struct jit_leaving leave_here(struct jit_ctx *c, const struct access *a) {
+  return leave_open(c, LEAVE_AT, c->pcs[a->n->first + a->index], a->n->count - a->index, a->dirty, a->valid, true);
 }
 
 static const struct jit_fact *fact_find(const struct jit_facts *facts, u32 reg, i32 low, i32 high, u32 need) {
@@ -128,6 +149,7 @@ static struct jit_fact check(struct jit_ctx *c, const struct access *a, u32 byte
   group(c, a, &low, &high, &need);
   bool single = (u32)(high - low) == bytes;
   facts_forget(a->facts, 64, local);
+  struct jit_leaving leaving = leave_here(c, a);
   get_x(c, d->rs1);
   if (low) put_i64(c, low), put(c, 0x7c);
   put_tee(c, LOCAL_T0);
@@ -138,7 +160,8 @@ static struct jit_fact check(struct jit_ctx *c, const struct access *a, u32 byte
     put_i64(c, 32);
     OUT(0x88, 0xa7);
   }
-  leave_here(c, a, 0x0d);
+  leave_if(c, leaving);
+  leaving = leave_here(c, a);
   put_get(c, LOCAL_T0);
   put(c, 0xa7), put_tee(c, local);
   put_i32(c, 12);
@@ -153,7 +176,7 @@ static struct jit_fact check(struct jit_ctx *c, const struct access *a, u32 byte
   put(c, 0x71);
   if (need == 3) put_i32(c, 3), put(c, 0x47);
   else put(c, 0x45);
-  leave_here(c, a, 0x0d);
+  leave_if(c, leaving);
   struct jit_fact f = {.low = low, .high = high, .reg = d->rs1, .need = (u8)need, .local = (u8)local};
   if (d->rs1) {
     if (a->facts->count == JIT_FACTS) memmove(a->facts->f, a->facts->f + 1, sizeof(f) * --a->facts->count);
@@ -193,42 +216,48 @@ static void emit_access(struct jit_ctx *c, const struct access *a, u32 bytes, u3
 
 /* The result is in LOCAL_FT; leave unless it is what software would give with no new flag. */
 static void float_result(struct jit_ctx *c, const struct access *a, u32 ft, bool sum) {
+  struct jit_leaving leaving = {0};
+  if (sum) leaving = leave_here(c, a);
   put_get(c, ft), put(c, 0x99), put_f64(c, F64_INFINITE), put(c, 0x63); /* abs < inf */
   if (!sum) {
     put_get(c, ft), put(c, 0x99), put_f64(c, F64_SMALL), put(c, 0x66); /* abs >= */
     put(c, 0x71);
   }
   put(c, 0x45);
-  if (!sum) { /* a zero factor gives an exact zero */
-    const struct insn *d = &c->insns[a->n->first + a->index];
-    OUT(0x04, 0x40);
-    c->depth++;
-    if (d->op == OP_FMUL_D || d->op == OP_FDIV_D) {
-      get_f(c, d->rs1), put_f64(c, 0), put(c, 0x61);
-      if (d->op == OP_FMUL_D) get_f(c, d->rs2), put_f64(c, 0), put(c, 0x61), put(c, 0x72);
-      put_get(c, ft), put_f64(c, 0), put(c, 0x61), put(c, 0x71), put(c, 0x45);
-      leave_here(c, a, 0x0d);
-    } else {
-      leave_here(c, a, 0x0c);
-    }
-    c->depth--;
-    put(c, 0x0b);
-  } else {
-    leave_here(c, a, 0x0d);
+  if (sum) {
+    leave_if(c, leaving);
+    return;
   }
+  /* a zero factor gives an exact zero */
+  const struct insn *d = &c->insns[a->n->first + a->index];
+  OUT(0x04, 0x40);
+  c->depth++;
+  leaving = leave_here(c, a);
+  if (d->op == OP_FMUL_D || d->op == OP_FDIV_D) {
+    get_f(c, d->rs1), put_f64(c, 0), put(c, 0x61);
+    if (d->op == OP_FMUL_D) get_f(c, d->rs2), put_f64(c, 0), put(c, 0x61), put(c, 0x72);
+    put_get(c, ft), put_f64(c, 0), put(c, 0x61), put(c, 0x71), put(c, 0x45);
+    leave_if(c, leaving);
+  } else {
+    leave_now(c, leaving);
+  }
+  c->depth--;
+  put(c, 0x0b);
 }
 
 static void float_fast(struct jit_ctx *c, const struct access *a) {
+  struct jit_leaving leaving = leave_here(c, a);
   put_get(c, LOCAL_FLOAT), put(c, 0x45);
-  leave_here(c, a, 0x0d);
+  leave_if(c, leaving);
 }
 
 /* Both operands boxed, or leave. */
 static void boxed(struct jit_ctx *c, const struct access *a, u32 r) {
+  struct jit_leaving leaving = leave_here(c, a);
   get_f(c, r), put(c, 0xbd), put_i64(c, 32);
   OUT(0x87); /* shr_s */
   put_i64(c, -1), put(c, 0x52);
-  leave_here(c, a, 0x0d);
+  leave_if(c, leaving);
 }
 static void get_single(struct jit_ctx *c, u32 r) {
   get_f(c, r);
@@ -238,6 +267,7 @@ static void get_single(struct jit_ctx *c, u32 r) {
 static void emit_float(struct jit_ctx *c, const struct access *a) {
   const struct insn *d = &c->insns[a->n->first + a->index];
   u32 ft = c->local_of[0]; /* an f64 of its own */
+  struct jit_leaving leaving;
   if (jit_is_arithmetic(d)) float_fast(c, a);
   switch (d->op) {
   case OP_FADD_D: case OP_FSUB_D: case OP_FMUL_D: case OP_FDIV_D:
@@ -273,35 +303,36 @@ static void emit_float(struct jit_ctx *c, const struct access *a) {
     put_i64(c, (i64)0xffffffff00000000ull);
     OUT(0x84, 0xbf);
     put_set(c, ft);
+    leaving = leave_here(c, a);
     put_get(c, ft);
     OUT(0xbd, 0xa7); /* the exponent: as plain32 */
     put_i32(c, 23), put(c, 0x76), put_i32(c, 255), put(c, 0x71), put_i32(c, 2), put(c, 0x6b), put_i32(c, 0xfd), put(c, 0x4f);
-    leave_here(c, a, 0x0d);
+    leave_if(c, leaving);
     put_get(c, ft), set_f(c, d->rd);
     return;
   case OP_FCVT_W_D: case OP_FCVT_L_D: /* toward zero; NX is set already */
+    leaving = leave_here(c, a);
     get_f(c, d->rs1), put_f64(c, d->op == OP_FCVT_W_D ? 0xc1e0000000200000ull : 0xc3e0000000000000ull);
     put(c, d->op == OP_FCVT_W_D ? 0x64 : 0x66);
     get_f(c, d->rs1), put_f64(c, d->op == OP_FCVT_W_D ? 0x41e0000000000000ull : 0x43e0000000000000ull), put(c, 0x63);
     OUT(0x71, 0x45);
-    leave_here(c, a, 0x0d);
+    leave_if(c, leaving);
     get_f(c, d->rs1);
     if (d->op == OP_FCVT_W_D) OUT(0xfc, 0x02, 0xac);
     else OUT(0xfc, 0x06);
     set_x(c, d->rd);
     return;
   case OP_FCVT_D_W:
-    if (d->rm == RM_DYN) { /* an illegal mode is the interpreter's to refuse */
-    }
     get_x(c, d->rs1);
     OUT(0xa7, 0xb7);
     set_f(c, d->rd);
     return;
   case OP_FCVT_D_L: get_x(c, d->rs1), put(c, 0xb9), set_f(c, d->rd); return;
   case OP_FEQ_D: case OP_FLT_D: case OP_FLE_D: /* NaNs raise flags */
+    leaving = leave_here(c, a);
     get_f(c, d->rs1), get_f(c, d->rs1), put(c, 0x61), get_f(c, d->rs2), get_f(c, d->rs2);
     OUT(0x61, 0x71, 0x45);
-    leave_here(c, a, 0x0d);
+    leave_if(c, leaving);
     get_f(c, d->rs1), get_f(c, d->rs2), put(c, d->op == OP_FEQ_D ? 0x61 : d->op == OP_FLT_D ? 0x63 : 0x65);
     put(c, 0xad), set_x(c, d->rd);
     return;

@@ -249,7 +249,8 @@ static void registers(struct jit_ctx *c) {
       if (live != n->live) n->live = live, changed = true;
     }
   }
-  c->nodes[c->root].live = 0;
+  c->nodes[c->root].live = c->entry_live = 0;
+  for (u32 k = 1; k < c->nodes[c->root].edges; k++) c->entry_live |= c->nodes[c->edges[c->nodes[c->root].edge + k]].live;
   for (bool changed = true; changed;) {
     changed = false;
     for (u32 i = 0; i < c->order_count; i++) {
@@ -259,7 +260,7 @@ static void registers(struct jit_ctx *c) {
       for (u32 k = 0; k < n->edges; k++) {
         u16 to = c->edges[n->edge + k];
         if (to == NO_NODE) continue;
-        regset gives = calls(n) || n->kind == END_ROOT ? c->nodes[to].live : n->valid_out;
+        regset gives = n->kind == END_ROOT && k ? c->entry_live : calls(n) || n->kind == END_ROOT ? c->nodes[to].live : n->valid_out;
         if (c->nodes[to].valid & ~gives) c->nodes[to].valid &= gives, changed = true;
       }
     }

@@ -71,16 +71,15 @@ struct jit_fact { /* [low, high) off a register is accessible; its guest address
 };
 #define JIT_FACTS 12
 
-struct jit_site { /* code out of line that leaves the region */
-  u32 pc;
-  i32 adjust;        /* instructions counted too many */
-  u16 exit;          /* shared exit, or NO_NODE: spill `spill` here */
-  u8 how;            /* enum jit_site_how */
-  regset spill;
+struct jit_exit { /* code behind the body that leaves the region */
+  regset spill, valid; /* what it spills; what may be spilled wherever it is taken */
+  u32 pc;              /* LEAVE_THERE */
+  u8 how;              /* enum jit_leave */
 };
-enum { SITE_PC, SITE_DYNAMIC, SITE_RESULT };
-#define JIT_MAX_SITES 2500u
-#define JIT_MAX_EXITS 200u
+/* LEAVE_AT: a word on the stack says where: halfwords from the window's start << 12 | instructions counted too many.
+ * LEAVE_THERE: at the exit's own pc. LEAVE_DYNAMIC: at LOCAL_PC. LEAVE_RESULT: as LOCAL_RESULT says. */
+enum jit_leave { LEAVE_AT, LEAVE_THERE, LEAVE_DYNAMIC, LEAVE_RESULT };
+#define JIT_MAX_EXITS 700u
 
 struct jit_buffer {
   u8 *at;
@@ -113,10 +112,9 @@ struct jit_ctx { /* one at a time: the kernel lock is held */
   struct jit_buffer body, out;
   u8 local_of[64];  /* of x and f registers */
   u32 locals_i64, locals_f64;
-  struct jit_site sites[JIT_MAX_SITES];
-  u32 site_count;
-  regset exits[JIT_MAX_EXITS];
+  struct jit_exit exits[JIT_MAX_EXITS];
   u32 exit_count;
+  regset entry_live; /* what entries other than the first load */
   u32 next_address; /* round robin */
   u16 labels[2 * JIT_MAX_NODES + 64]; /* control stack: node | LABEL_* */
   u32 depth;
@@ -159,8 +157,15 @@ struct jit_facts {
   struct jit_fact f[JIT_FACTS];
   u32 count;
 };
-/* br or br_if to a site that leaves with this pc. dirty, valid: at this point. */
-void put_leave(struct jit_ctx *c, u32 op, u32 how, u32 pc, i32 adjust, regset dirty, regset valid, bool exact);
+/* Leaving: the exit for it, then the condition, then leave_if; or leave_now. dirty, valid: at this point. shared: seldom
+ * taken, one exit for many of them. adjust: instructions counted too many. */
+struct jit_leaving {
+  u16 exit;
+  bool word; /* on the stack */
+};
+struct jit_leaving leave_open(struct jit_ctx *c, u32 how, u32 pc, u32 adjust, regset dirty, regset valid, bool shared);
+void leave_if(struct jit_ctx *c, struct jit_leaving l);
+void leave_now(struct jit_ctx *c, struct jit_leaving l);
 void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struct jit_facts *facts, regset dirty, regset valid);
 /* build.c: the module's bytes in c->out, or false */
 u32 jit_callee(struct jit_ctx *c, u32 pc, u32 *entry); /* policy.c: absolute table index of the function at pc; 0 none */
