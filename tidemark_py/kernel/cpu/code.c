@@ -89,6 +89,45 @@ static struct code_page *page_make(struct code *code, u32 page) {
   return p;
 }
 
+void code_start_mark(struct mm *mm, u32 pc) {
+  struct code_page *page = mm->code ? page_find(mm->code, pc >> PAGE_SHIFT) : NULL;
+  u32 at = (pc & (PAGE_BYTES - 1)) / 2;
+  if (page) __atomic_fetch_or(&page->starts[at / 64], 1ull << (at & 63), __ATOMIC_RELAXED);
+}
+u32 code_start_before(const struct mm *mm, u32 pc, u32 reach) {
+  i32 word = (i32)((pc & (PAGE_BYTES - 1)) / 128);
+  u64 within = ~0ull >> (63 - ((pc / 2) & 63));
+  u32 base = pc & ~127u;
+  const struct code_page *page = page_find(mm->code, pc >> PAGE_SHIFT);
+  for (; page && pc - base < reach + 128; within = ~0ull, base -= 128) {
+    u64 bits = __atomic_load_n(&page->starts[word], __ATOMIC_RELAXED) & within;
+    if (bits) return base + 2 * (63 - (u32)__builtin_clzll(bits));
+    if (--word < 0) {
+      if (base < PAGE_BYTES) break;
+      word = CODE_SLOTS / 64 - 1, page = page_find(mm->code, (base >> PAGE_SHIFT) - 1);
+    }
+  }
+  return pc;
+}
+
+/* Was the jump to pc a call? The instruction before the return address in register r says so; of an indirect one what
+ * pc begins with: room on the stack is made. */
+static bool called(const struct cpu_state *st, u32 r, u32 pc) {
+  u64 ra = st->x[r];
+  struct insn d;
+  if (ra >> 32 || ra < 4 || !(guest_perm((u32)(ra - 4) >> PAGE_SHIFT) & PERM_X) || !(guest_perm((u32)(ra - 1) >> PAGE_SHIFT) & PERM_X)) return false;
+  d = insn_decode(code_bits(ra - 4));
+  if (d.length == 4 && d.op == OP_JAL && d.rd == r) return (u32)ra - 4 + (u32)d.imm == pc;
+  bool indirect = d.length == 4 && d.op == OP_JALR && d.rd == r;
+  if (!indirect) {
+    d = insn_decode(code_bits(ra - 2));
+    indirect = d.length == 2 && d.op == OP_JALR && d.rd == r;
+  }
+  if (!indirect) return false;
+  d = insn_decode(code_bits(pc));
+  return d.op == OP_ADDI && d.rd == 2 && d.rs1 == 2 && d.imm < 0;
+}
+
 static void page_clear(struct code_page *p) {
   for (u32 i = 0; i < CODE_SLOTS; i++) slot_write(&p->slots[i], 0);
 }
@@ -273,6 +312,11 @@ u64 *code_slot(struct mm *mm, u32 pc) {
   return at;
 }
 
+u64 code_plain(u64 pc) {
+  struct insn d = insn_decode(code_bits(pc));
+  return slot_make(&d, pc);
+}
+
 u32 code_bits(u64 pc) {
   u32 bits = guest_ld16((u32)pc);
   return (bits & 3) == 3 ? bits | guest_ld16((u32)pc + 2) << 16 : bits;
@@ -312,6 +356,7 @@ static u64 slot_pair(const struct insn *first, const struct insn *second, u64 pc
 
 bool code_decode(struct cpu_state *st, const u64 *ip) {
   u64 pc = state_pc(st, ip);
+  u32 start = (u32)pc;
   u64 *at = (u64 *)(uintptr_t)ip;
   bool ok = true;
   struct insn before = {0};
@@ -335,6 +380,10 @@ bool code_decode(struct cpu_state *st, const u64 *ip) {
     before = d;
     pc += d.length, at += d.length / 2;
     if (ends_run(d.op) || offset + d.length >= PAGE_BYTES || *at) break;
+  }
+  if (cpu_translator) {
+    if (called(st, 1, start) || called(st, 6, start)) code_start_mark(st->mm, start);
+    cpu_translator->decoded(st->mm, start);
   }
   kernel_unlock();
   return ok;

@@ -18,6 +18,7 @@
 /* Two slots more: where a page's last instruction falls off its end. */
 struct code_page {
   u64 slots[CODE_SLOTS + 2];
+  u64 starts[CODE_SLOTS / 64]; /* what was first reached by a call: where functions begin, as far as can be told */
 };
 
 #define SLOT_RD 3
@@ -86,9 +87,14 @@ const u64 *code_enter(struct cpu_state *st, u64 pc);
 bool code_decode(struct cpu_state *st, const u64 *ip);
 /* The instruction at pc, whose pages may be executed: 16 or 32 bits. */
 u32 code_bits(u64 pc);
+/* What the slot of pc would hold were it no entry of translated code. */
+u64 code_plain(u64 pc);
 /* The slot of pc, decoded (NULL: not executable now), or as it is (NULL: no such page). Lock held. */
 u64 *code_slot(struct mm *mm, u32 pc);
 u64 *code_slot_peek(struct mm *mm, u32 pc);
+/* Marks of function starts: set one; the last one at or before pc, at most `reach` bytes back, else pc. Lock held; none. */
+void code_start_mark(struct mm *mm, u32 pc);
+u32 code_start_before(const struct mm *mm, u32 pc, u32 reach);
 /* fence.i: forget what writable pages hold. Takes the lock; own memory. */
 void code_fence(struct cpu_state *st);
 #endif

@@ -52,9 +52,10 @@ struct cpu_translator {
   /* st->pc is an entry and the register block is true: run, setting st->pc and the register block. true: the interpreter
    * does the instruction there itself. */
   bool (*run)(struct cpu_state *st, u32 regblock, i64 *budget);
-  u64 (*original)(struct cpu_state *st, u32 entry); /* the slot that an entry stands in for */
+  void (*decoded)(struct mm *mm, u32 pc); /* the slot of pc was filled; lock held, own memory */
   void (*invalidate)(struct mm *mm, u32 first, u32 last); /* pages; lock held */
   void (*free)(struct mm *mm);                            /* lock held */
+  void (*executed)(u64 instructions);                     /* by a cpu_run, all told */
 };
 extern const struct cpu_translator *cpu_translator;
 const char *cpu_register_name(u32 x); /* psABI: "a0" */

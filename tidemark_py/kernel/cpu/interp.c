@@ -247,6 +247,7 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
   state_load(&st, regblock);
   st.fault = (struct cpu_fault){.addr = pc, .si_signo = SIGKILL, .si_code = SI_KERNEL};
   const u64 *ip = NULL;
+  u64 retired = st.retired;
   if (code_attach(&st)) {
     ip = code_find(&st, pc);
     if (!ip) ip = code_enter(&st, pc);
@@ -260,9 +261,9 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
     if (UNLIKELY(exit == CPU_TRANSLATED)) {
       state_store(&st, regblock, st.pc = state_pc(&st, ip));
       bool skip = translator->run(&st, regblock, &budget);
-      u64 retired = st.retired;
+      u64 so_far = st.retired;
       state_load(&st, regblock);
-      st.retired = retired;
+      st.retired = so_far;
       exit = CPU_FAULT;
       if (!(ip = code_find(&st, st.pc)) && !(ip = code_enter(&st, st.pc))) break;
       st.skip = skip ? ip : NULL;
@@ -270,6 +271,7 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
     } else if (translator && exit == CPU_BUDGET) translator->sample(&st, ip);
     if (exit != CPU_BUDGET || budget <= 0 || __atomic_load_n(poll, __ATOMIC_RELAXED)) break;
   }
+  if (translator) translator->executed(st.retired - retired);
   if (ip) st.pc = state_pc(&st, ip); /* NULL: a jump to where nothing may be executed; st.pc says where */
   if (exit == CPU_ILLEGAL) st.fault = (struct cpu_fault){.addr = code_bits(st.pc)};
   if (exit == CPU_FAULT || exit == CPU_ILLEGAL) *fault = st.fault;

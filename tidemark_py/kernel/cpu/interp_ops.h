@@ -9,7 +9,7 @@ OP(UNDECODED) {
 OP(TRANSLATED) {
   if (ip != st->skip) EXIT(CPU_TRANSLATED);
   st->skip = NULL;
-  s = cpu_translator->original(st, (u32)IMM);
+  s = code_plain(PC);
   goto decoded;
 }
 OP(PAGE_END) { /* not an instruction: nothing is counted */

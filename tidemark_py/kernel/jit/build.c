@@ -189,10 +189,10 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   put_get(c, LOCAL_DEPTH), put_i32(c, JIT_DEPTH), put(c, 0x4e), put(c, 0x72);
   leave_if(c, leaving);
   put_spill(c, dirty);
-  u32 entry = 0, index = direct && n->target != c->start ? jit_callee(c, n->target, &entry) : 0;
+  u32 index = direct && n->target != c->start ? jit_callee(c, n->target) : 0;
   bool chase = true;
   if (direct && (index || n->target == c->start)) {
-    put_get(c, LOCAL_BLOCK), put_i32(c, entry), put_get(c, LOCAL_COUNT), deeper(c);
+    put_get(c, LOCAL_BLOCK), put_i32(c, 0), put_get(c, LOCAL_COUNT), deeper(c);
     if (index) {
       put_i32(c, index);
       OUT(0x11, 0, 0);

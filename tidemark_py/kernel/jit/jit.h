@@ -7,15 +7,15 @@
  * check refuses) it leaves to the interpreter by returning the pc of that instruction: faults are the interpreter's.
  *
  *   region.c  decodes, finds blocks       flow.c   loops, entries, dominators, which registers are where
- *   emit.c    instructions                build.c  control flow, the module     policy.c  when, entries, invalidation
+ *   emit.c    instructions                build.c  control flow, the module
+ *   policy.c  when, and running it        store.c  translations by content, entries, invalidation
  *
- * Missing: code shared between address spaces; binary32 arithmetic, atomics and CSRs run in the interpreter. */
+ * Missing: binary32 arithmetic, atomics and CSRs run in the interpreter. */
 #ifndef TIDEMARK_JIT_JIT_H
 #define TIDEMARK_JIT_JIT_H
 #include "../cpu/code.h"
 #include "../cpu/cpu.h"
 
-#define JIT_REGIONS 4096u      /* table slots per address space */
 #define JIT_MAX_INSNS 1000u
 #define JIT_MAX_NODES 640u     /* blocks and dispatch nodes of a region */
 #define JIT_MAX_BLOCKS 420u
@@ -87,6 +87,8 @@ struct jit_buffer {
   bool full;
 };
 
+#define BODY_ROOM (320u * 1024)
+struct region;
 struct jit_ctx { /* one at a time: the kernel lock is held */
   struct mm *mm;
   u32 low, start; /* window, entry 0 */
@@ -102,6 +104,8 @@ struct jit_ctx { /* one at a time: the kernel lock is held */
   u32 order_count;
   u16 root;
   u32 own;        /* this region's number */
+  bool prune;     /* leave out code that nobody has reached yet */
+  const struct region *before; /* the region that this one replaces */
   u16 entries[JIT_MAX_ENTRIES];
   u32 entry_count;
   u16 children[JIT_MAX_NODES], next_child[JIT_MAX_NODES];
@@ -130,6 +134,7 @@ bool jit_is_arithmetic(const struct insn *d); /* float arithmetic that wants RNE
 bool jit_region(struct jit_ctx *c, u32 pc);
 /* policy.c: where the indirect jump at pc was seen to go, within the region's window. */
 u32 jit_seen_targets(struct jit_ctx *c, u32 pc, u32 *targets);
+bool jit_reached(struct jit_ctx *c, u32 pc); /* policy.c: worth a block */
 /* flow.c */
 bool jit_flow(struct jit_ctx *c);
 /* emit.c */
@@ -168,6 +173,6 @@ void leave_if(struct jit_ctx *c, struct jit_leaving l);
 void leave_now(struct jit_ctx *c, struct jit_leaving l);
 void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struct jit_facts *facts, regset dirty, regset valid);
 /* build.c: the module's bytes in c->out, or false */
-u32 jit_callee(struct jit_ctx *c, u32 pc, u32 *entry); /* policy.c: absolute table index of the function at pc; 0 none */
+u32 jit_callee(struct jit_ctx *c, u32 pc); /* policy.c: table index of the region that begins at pc; 0 none */
 bool jit_build(struct jit_ctx *c);
 #endif

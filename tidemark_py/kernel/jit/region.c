@@ -90,6 +90,7 @@ static struct queue queue; /* under the kernel lock */
 
 static void leader(struct jit_ctx *c, u32 pc) {
   if (!inside(c, pc) || (*seen(c, pc) & SEEN_QUEUED) || queue.count == JIT_MAX_BLOCKS) return;
+  if (pc != c->start && !jit_reached(c, pc)) return;
   *seen(c, pc) |= SEEN_QUEUED | SEEN_LEADER;
   queue.pcs[queue.count++] = pc;
 }
