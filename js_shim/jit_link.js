@@ -10,14 +10,14 @@
  * @param {WebAssembly.Memory} memory kernel memory @param {WebAssembly.Memory} guestMemory
  * @returns {(ptr: number, bytes: number, index: number) => number} ptr 0: empty the entries linked since the last time
  *   (bytes 1: and forget what they held) and give the first of `index` of them; else link the module of `bytes` bytes at
- *   ptr to table entry `index` & 0xfffff: 0, or -1 when the engine refuses it. The same index is the same bytes
+ *   ptr to table entry `index`: 0, or -1 when the engine refuses it. The same index is the same bytes
  */
 export function jitLinker(exports, memory, guestMemory) {
   let base = -1;
   /** @type {Set<number>} */
   const linked = new Set();
   // the same bytes again, for the next process in this worker: nothing to compile, nothing to instantiate
-  /** @type {Map<number, {index: number, run: Function}>} */
+  /** @type {Map<number, Function>} */
   const known = new Map();
   return (ptr, bytes, index) => {
     const { __indirect_function_table: table, tk_jit_not_here: notHere, tk_jit_chase: chase, tk_jit_fma: fma } = exports();
@@ -29,20 +29,18 @@ export function jitLinker(exports, memory, guestMemory) {
       return base;
     }
     try {
-      const at = index & 0xfffff;
-      let entry = known.get(at);
-      if (entry?.index !== index) {
+      let run = known.get(index);
+      if (!run) {
         // shared memory is no source for a compiler: a copy
         const code = new Uint8Array(memory.buffer, ptr >>> 0, bytes >>> 0).slice();
         const region = new WebAssembly.Instance(new WebAssembly.Module(code), {
           g: { m: guestMemory },
           k: { t: table, c: chase, f: fma },
         });
-        entry = { index, run: /** @type {Function} */ (region.exports.r) };
-        known.set(at, entry);
+        known.set(index, (run = /** @type {Function} */ (region.exports.r)));
       }
-      table.set(at, entry.run);
-      linked.add(at);
+      table.set(index, run);
+      linked.add(index);
       return 0;
     } catch {
       return -1;

@@ -103,7 +103,7 @@ test("a thread worker boots, refuses a stale start, reports a throw", async () =
     return heard.shift();
   };
   const { port1, port2 } = new MessageChannel();
-  const boot = { m: MESSAGE.THREAD_BOOT, module, memory, worker: 4, instance: 2, guest_initial_pages: 18, guest_max_pages: 65536, kernel_port: port1, guest_port: null };
+  const boot = { m: MESSAGE.THREAD_BOOT, module, memory, worker: 4, instance: 2, guest_initial_pages: 19, guest_max_pages: 65536, kernel_port: port1, guest_port: null };
   worker.post(boot, [port1]);
   assert.deepEqual(await next(), { m: MESSAGE.THREAD_READY, worker: 4 });
   worker.post({ m: MESSAGE.THREAD_START, slot: 100, generation: 77 });

@@ -177,6 +177,41 @@ static void result_count(struct jit_ctx *c) {
   OUT(0x88, 0xa7);
 }
 
+/* Is LOCAL_PC in the cache of jumps (an i32)? LOCAL_T0: what is there. */
+static void cached(struct jit_ctx *c) {
+  put_get(c, LOCAL_PC), put_i32(c, 2), put(c, 0x74), put_i32(c, JUMP_CACHE_MASK);
+  OUT(0x71, 0x29, 3);
+  put_u(&c->body, JUMP_CACHE_OFFSET);
+  put(c, 0x22), put_u(&c->body, LOCAL_T0), put_i64(c, 32);
+  OUT(0x88, 0xa7);
+  put_get(c, LOCAL_PC), put_i32(c, jit_generation());
+  OUT(0x73, 0x46);
+}
+static void cached_entry(struct jit_ctx *c) {
+  put_get(c, LOCAL_T0), put(c, 0xa7), put_i32(c, (1u << JUMP_ENTRY_BITS) - 1), put(c, 0x71);
+}
+static void cached_index(struct jit_ctx *c) {
+  put_get(c, LOCAL_T0), put(c, 0xa7), put_i32(c, JUMP_ENTRY_BITS), put(c, 0x76);
+}
+
+/* A jump out of the region: by a tail call. */
+static void jump_out(struct jit_ctx *c, u32 target, regset dirty, regset valid) {
+  u32 index = jit_reached(c, target) ? jit_callee(c, target) : 0;
+  if (index) {
+    struct jit_leaving leaving = leave_open(c, LEAVE_THERE, target, 0, dirty, valid, false);
+    put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
+    leave_if(c, leaving);
+    put_spill(c, dirty);
+    put_get(c, LOCAL_BLOCK), put_i32(c, target);
+    OUT(0x36, 2);
+    put_u(&c->body, REG_TARGET);
+    put_get(c, LOCAL_BLOCK), put_i32(c, 0), put_get(c, LOCAL_COUNT), put_get(c, LOCAL_DEPTH), put_i32(c, index);
+    OUT(0x13, 0, 0);
+  } else {
+    leave_now(c, leave_open(c, LEAVE_THERE, target, 0, dirty, valid, false));
+  }
+}
+
 static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   const struct jit_node *n = &c->nodes[x];
   const struct insn *d = &c->insns[n->first + n->count - 1];
@@ -190,7 +225,11 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   leave_if(c, leaving);
   put_spill(c, dirty);
   u32 index = direct && n->target != c->start ? jit_callee(c, n->target) : 0;
-  bool chase = true;
+  put_get(c, LOCAL_BLOCK);
+  if (direct) put_i32(c, n->target);
+  else put_get(c, LOCAL_PC);
+  OUT(0x36, 2);
+  put_u(&c->body, REG_TARGET);
   if (direct && (index || n->target == c->start)) {
     put_get(c, LOCAL_BLOCK), put_i32(c, 0), put_get(c, LOCAL_COUNT), deeper(c);
     if (index) {
@@ -199,23 +238,22 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
     } else {
       put(c, 0x10), put_u(&c->body, FUNC_REGION);
     }
-    result_differs(c, n->end);
-    open(c, 0x04, 0);
-    put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_RESULT), put(c, 0xa7), result_count(c), deeper(c);
-    put_i32(c, n->end), put_i32(c, n->target), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
-    result_differs(c, n->end);
-    leave_if(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
+  } else {
+    if (direct) put_i32(c, n->target), put_set(c, LOCAL_PC);
+    cached(c);
+    put(c, 0x04), put(c, 0x7e), c->labels[c->depth++] = 0;
+    put_get(c, LOCAL_BLOCK), cached_entry(c), put_get(c, LOCAL_COUNT), deeper(c), cached_index(c);
+    OUT(0x11, 0, 0, 0x05);
+    put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_PC), put_get(c, LOCAL_COUNT), deeper(c), put_i32(c, n->end), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
     close(c);
-    chase = false;
   }
-  if (chase) {
-    put_get(c, LOCAL_BLOCK);
-    if (direct) put_i32(c, n->target);
-    else put_get(c, LOCAL_PC);
-    put_get(c, LOCAL_COUNT), deeper(c), put_i32(c, n->end), put_i32(c, 0), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
-    result_differs(c, n->end);
-    leave_if(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
-  }
+  result_differs(c, n->end);
+  open(c, 0x04, 0);
+  put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_RESULT), put(c, 0xa7), result_count(c), deeper(c);
+  put_i32(c, n->end), put(c, 0x10), put_u(&c->body, FUNC_CHASE);
+  result_differs(c, n->end);
+  leave_if(c, leave_open(c, LEAVE_RESULT, 0, 0, 0, 0, true));
+  close(c);
   result_count(c), put_set(c, LOCAL_COUNT);
   u16 to = c->edges[n->edge];
   if (to == NO_NODE) {
@@ -228,12 +266,16 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
 }
 
 /* A switch: to the targets seen so far by a table over the pc; others leave, and are noted. */
-static void jump_code(struct jit_ctx *c, u16 x) {
+static void jump_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   static u16 node_at[JIT_SWITCH_SPAN / 2];
   const struct jit_node *n = &c->nodes[x];
   u32 pc = c->pcs[n->first + n->count - 1u], low = ~0u, high = 0, cases = 0;
   const struct insn *d = &c->insns[n->first + n->count - 1u];
-  if (d->rs1 == 1 || d->rs1 == 5) return;
+  if (d->rd) put_i64(c, n->end), set_x(c, d->rd), dirty |= X_BIT(d->rd), valid |= X_BIT(d->rd);
+  if (d->rs1 == 1 || d->rs1 == 5) { /* a return */
+    leave_now(c, leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false));
+    return;
+  }
   for (u32 i = 0; i < n->edges; i++) {
     u16 to = c->edges[n->edge + i];
     if (to == NO_NODE) continue;
@@ -266,6 +308,17 @@ static void jump_code(struct jit_ctx *c, u16 x) {
   put_get(c, LOCAL_BLOCK), put_i32(c, c->own);
   OUT(0x36, 2);
   put_u(&c->body, REG_JUMP_REGION);
+  struct jit_leaving leaving = leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false);
+  put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
+  leave_if(c, leaving);
+  cached(c), put(c, 0x45);
+  leave_if(c, leaving);
+  put_spill(c, dirty);
+  put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_PC);
+  OUT(0x36, 2);
+  put_u(&c->body, REG_TARGET);
+  put_get(c, LOCAL_BLOCK), cached_entry(c), put_get(c, LOCAL_COUNT), put_get(c, LOCAL_DEPTH), cached_index(c);
+  OUT(0x13, 0, 0);
 }
 
 static void code(struct jit_ctx *c, u16 x) {
@@ -293,7 +346,12 @@ static void code(struct jit_ctx *c, u16 x) {
   switch (n->kind) {
   case END_FALL:
   case END_JUMP:
-    if (c->edges[n->edge] == NO_NODE) leave_now(c, leave_open(c, LEAVE_THERE, n->target, 0, dirty, valid, false));
+    if (n->kind == END_JUMP && n->count && c->insns[n->first + n->count - 1u].rd) { /* a link that nobody returns by */
+      u32 rd = c->insns[n->first + n->count - 1u].rd;
+      put_i64(c, n->end), set_x(c, rd);
+      dirty |= X_BIT(rd), valid |= X_BIT(rd);
+    }
+    if (c->edges[n->edge] == NO_NODE) jump_out(c, n->target, dirty, valid);
     else go(c, x, c->edges[n->edge], true);
     break;
   case END_BRANCH: branch_code(c, x, dirty, valid); break;
@@ -301,8 +359,7 @@ static void code(struct jit_ctx *c, u16 x) {
   case END_CALLR: call_code(c, x, dirty, valid); break;
   case END_JUMPR:
     target_code(c, n, dirty, valid);
-    jump_code(c, x);
-    leave_now(c, leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false));
+    jump_code(c, x, dirty, valid);
     break;
   default: leave_now(c, leave_open(c, LEAVE_THERE, n->end, 0, dirty, valid, false)); break;
   }
@@ -379,12 +436,12 @@ static u32 size_u(u32 v) {
 
 static void module_head(struct jit_ctx *c) {
   RAW(0, 'a', 's', 'm', 1, 0, 0, 0);
-  RAW(1, 32, 4, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7e, /* 0: region */
-      0x60, 6, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7e, /* 1: chase */
+  RAW(1, 31, 4, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7e, /* 0: region */
+      0x60, 5, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7e,       /* 1: chase */
       0x60, 3, 0x7c, 0x7c, 0x7c, 1, 0x7c,                   /* 2: fma */
       0x60, 2, 0x7e, 0x7e, 1, 0x7e);                        /* 3: high */
   /* imports: g.m guest memory, k.t table, k.c chase, k.f fma */
-  RAW(2, 31, 4, 1, 'g', 1, 'm', 2, 3, 18, 0x80, 0x80, 4, 1, 'k', 1, 't', 1, 0x70, 0, 0, 1, 'k', 1, 'c', 0, 1, 1, 'k', 1, 'f', 0, 2);
+  RAW(2, 31, 4, 1, 'g', 1, 'm', 2, 3, 19, 0x80, 0x80, 4, 1, 'k', 1, 't', 1, 0x70, 0, 0, 1, 'k', 1, 'c', 0, 1, 1, 'k', 1, 'f', 0, 2);
   RAW(3, 3, 2, 3, 0);
   RAW(7, 5, 1, 1, 'r', 0, FUNC_REGION);
 }

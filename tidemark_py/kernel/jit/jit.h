@@ -24,12 +24,15 @@
 #define JIT_WINDOW_BELOW 16384u
 #define JIT_WINDOW 65536u      /* bytes a region's code lies within */
 #define JIT_DEPTH 300u         /* wasm frames on each other */
-#define JIT_NOT_HERE 0xffffffffu /* next pc of a function that this instance has not linked */
 #define JIT_SWITCH_TARGETS 256u /* of one indirect jump */
 #define JIT_SWITCH_SPAN 8192u   /* bytes between the first and the last of them */
 /* In the register block's spare bytes: the last indirect jump out of a region, from << 32 | to; and that region. */
 #define REG_JUMP 560u
 #define REG_JUMP_REGION 568u
+#define REG_TARGET 572u /* pc that is being called or jumped to: what not_here() returns */
+/* The cache of jumps, in the hidden head: pc ^ generation << 32 | table index << 10 | entry, at (pc << 2) & its mask. */
+#define JUMP_CACHE_MASK (JUMP_CACHE_BYTES - 8u)
+#define JUMP_ENTRY_BITS 10u
 #define NO_NODE 0xffffu
 
 enum jit_end {
@@ -173,6 +176,7 @@ void leave_if(struct jit_ctx *c, struct jit_leaving l);
 void leave_now(struct jit_ctx *c, struct jit_leaving l);
 void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struct jit_facts *facts, regset dirty, regset valid);
 /* build.c: the module's bytes in c->out, or false */
+u32 jit_generation(void); /* policy.c: of table indexes; differs in the bits that choose a place in the cache */
 u32 jit_callee(struct jit_ctx *c, u32 pc); /* policy.c: table index of the region that begins at pc; 0 none */
 bool jit_build(struct jit_ctx *c);
 #endif

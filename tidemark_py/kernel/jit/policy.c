@@ -2,7 +2,7 @@
  *
  * Heat is sampled: the interpreter's slices end at the target of a jump, and that counts for the guest function around
  * it (cpu marks what is first reached by a call). What translated code calls and finds untranslated heats up too. A
- * region's entries replace slots of the decode cache (SLOT_TRANSLATED, immediate: region, version, number), so that the
+ * region's entries replace slots of the decode cache (SLOT_TRANSLATED, immediate: region, number), so that the
  * interpreter needs no look-up; what is known from another process or an earlier exec is installed as soon as its first
  * instruction is decoded (store.c). An instance links a region when it first runs it. Where it has not, its table holds
  * not_here(). Writers hold the kernel lock. */
@@ -14,7 +14,7 @@
 #define FORCED 2u
 /* Translating, linking and the engine's compilers cost a quarter to a whole millisecond together: what has run a
  * hundred thousand instructions is worth that. */
-#define HOT_SAMPLES 24u
+#define HOT_SAMPLES 64u
 #define HOT_CALLS 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
 #define RETRIES 4u    /* translations anew, with more of the code having been seen */
@@ -40,15 +40,16 @@ static _Thread_local u8 *my_linked, *my_tries;
 static _Thread_local struct cpu_state *my_state;
 
 /* ptr NULL: bytes 0: empty the entries linked since, bytes 1: and forget what was ever linked; gives the first of
- * `index` entries. Else link to entry index & 0xfffff: 0 or -1; the same index
- * again is the same bytes. */
+ * `index` entries. Else link to that entry: 0 or -1; the same index again
+ * is the same bytes. */
 __attribute__((import_module("host"), import_name("jit_link"))) i32 import_jit_link(const void *ptr, u32 bytes, u32 index);
 
 typedef u64 (*region_fn)(u32 block, u32 entry, u32 count, u32 depth);
 static u64 pack(u32 count, u32 pc) { return (u64)count << 32 | pc; }
-u64 WASM_EXPORT("tk_jit_not_here") tk_jit_not_here(UNUSED u32 block, UNUSED u32 entry, u32 count, UNUSED u32 depth) {
-  return pack(count, JIT_NOT_HERE);
+u64 WASM_EXPORT("tk_jit_not_here") tk_jit_not_here(u32 block, UNUSED u32 entry, u32 count, UNUSED u32 depth) {
+  return pack(count, guest_head_ld32(block + REG_TARGET));
 }
+u32 jit_generation(void) { return store_generation << 1 & 0x3ffe; }
 
 u32 jit_callee(struct jit_ctx *c, u32 pc) {
   u32 id = store_find(c->mm, pc, true);
@@ -78,21 +79,22 @@ static bool translate(struct mm *mm, u32 pc, bool anew) {
     id = store_find(mm, pc, true);
     if (!id) return false;
   }
-  struct region *r = &store_regions[id];
+  const struct region *r = &store_regions[id];
   bool ready = r->state == REGION_READY;
   if (r->state == REGION_REFUSED) return false;
   if (ready && !(anew && r->version < RETRIES)) {
     store_install(s, id);
     return true;
   }
-  ctx->mm = mm, ctx->own = id, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
-  if (!jit_region(ctx, pc) || !jit_flow(ctx) || !jit_build(ctx) || !store_keep(ctx, id)) {
-    if (!ready) r->state = REGION_REFUSED, stats.refused++;
+  u32 as = ready ? store_anew(id) : id;
+  ctx->mm = mm, ctx->own = as, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
+  if (!as || !jit_region(ctx, pc) || !jit_flow(ctx) || !jit_build(ctx) || !store_keep(ctx, as)) {
+    if (!ready) store_regions[id].state = REGION_REFUSED, stats.refused++;
     return ready;
   }
-  store_renewed(s, id);
-  store_install(s, id);
-  stats.regions++, stats.bytes += r->length, stats.anew += ready;
+  s->holds[as] = HOLDS;
+  store_install(s, as);
+  stats.regions++, stats.bytes += ctx->out.length, stats.anew += ready;
   return true;
 }
 
@@ -117,7 +119,7 @@ static NOINLINE void jump_seen(struct mm *mm, u32 from, u32 to, u32 id) {
   u32 i = 0;
   while (i < jump_count && (jumps[i].from != from || jumps[i].to != to)) i++;
   if (i == jump_count && i < JUMPS) jumps[jump_count].from = from, jumps[jump_count++].to = to;
-  if (++r->unseen >= UNSEEN_LIMIT * r->version * r->version && r->version < RETRIES) translate(mm, r->pc, true);
+  if (r->version < RETRIES && ++r->unseen == UNSEEN_LIMIT << 2 * r->version) translate(mm, r->pc, true);
   kernel_unlock();
 }
 
@@ -180,6 +182,7 @@ static bool instance_ready(struct mm *mm) {
     my_tries = my_linked + STORE_REGIONS;
   }
   memset(my_linked, 0, STORE_REGIONS);
+  guest_perm_fill(JUMP_CACHE_OFFSET, 0, JUMP_CACHE_BYTES);
   if (my_generation != generation) memset(my_tries, 0, STORE_REGIONS);
   table_base = (u32)import_jit_link(NULL, my_generation != generation, STORE_REGIONS);
   my_space = s, my_epoch = s->epoch, my_generation = generation;
@@ -193,13 +196,13 @@ static NOINLINE bool link(struct space *s, u32 id) {
   }
   kernel_lock();
   struct region *r = &store_regions[id];
-  bool ok = my_generation == store_generation && store_holds(s, id) && import_jit_link(r->bytes, r->length, (u32)r->version << 20 | (table_base + id)) == 0;
-  if (ok) my_linked[id] = r->version, stats.links++;
+  bool ok = my_generation == store_generation && store_holds(s, id) && import_jit_link(r->bytes, r->length, table_base + id) == 0;
+  if (ok) my_linked[id] = 1, stats.links++;
   kernel_unlock();
   return ok;
 }
 
-/* What runs pc: table index << 12 | entry, or 0. */
+/* What runs pc: table index << JUMP_ENTRY_BITS | entry, or 0. Next time it is found in the cache of jumps. */
 static inline u32 lookup(struct cpu_state *st, u32 pc) {
   struct code_page *const *second = st->pages[pc >> 22];
   struct code_page *page = second ? second[(pc >> PAGE_SHIFT) & 1023] : NULL;
@@ -207,16 +210,16 @@ static inline u32 lookup(struct cpu_state *st, u32 pc) {
   u64 slot = SLOT_LOAD(&page->slots[(pc & (PAGE_BYTES - 1)) >> 1]);
   if ((u32)slot >> SLOT_OP != SLOT_TRANSLATED) return 0;
   u32 e = (u32)(slot >> 32), id = ENTRY_REGION(e);
-  if (UNLIKELY(my_linked[id] != ENTRY_VERSION(e) || my_generation != store_generation) && (ENTRY_VERSION(e) != store_regions[id].version || !link(my_space, id)))
-    return 0;
-  return (table_base + id) << 12 | ENTRY_NUMBER(e);
+  if (UNLIKELY(!my_linked[id] || my_generation != store_generation) && !link(my_space, id)) return 0;
+  u32 at = (table_base + id) << JUMP_ENTRY_BITS | ENTRY_NUMBER(e);
+  guest_head_st64(JUMP_CACHE_OFFSET + ((pc << 2) & JUMP_CACHE_MASK), (u64)(pc ^ (store_generation << 1 & 0x3ffe)) << 32 | at);
+  return at;
 }
 
 /* Run translated code from pc on, until it is at `want`, or where no entry is, or the count is used up, or it does not
- * get on. target: what pc stands for when it is JIT_NOT_HERE. */
-u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 depth, u32 want, u32 target) {
+ * get on. */
+u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 depth, u32 want) {
   struct cpu_state *st = my_state;
-  if (pc == JIT_NOT_HERE) pc = target;
   for (;;) {
     if (pc == want || (i32)count <= 0 || depth > JIT_DEPTH) return pack(count, pc);
     u32 at = lookup(st, pc);
@@ -227,9 +230,8 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
       kernel_unlock();
       if (!made || !(at = lookup(st, pc))) return pack(count, pc);
     }
-    u64 r = ((region_fn)(uintptr_t)(at >> 12))(block, at & 4095, count, depth);
+    u64 r = ((region_fn)(uintptr_t)(at >> JUMP_ENTRY_BITS))(block, at & ((1u << JUMP_ENTRY_BITS) - 1), count, depth);
     u32 next = (u32)r;
-    if (next == JIT_NOT_HERE) return pack(count, pc);
     if (next == pc && (u32)(r >> 32) == count) return r;
     pc = next, count = (u32)(r >> 32);
   }
@@ -250,8 +252,8 @@ static NOINLINE void entry_remove(struct mm *mm, u32 pc) {
   kernel_lock();
   u64 *slot = code_slot_peek(mm, pc);
   if (slot && (u32)*slot >> SLOT_OP == SLOT_TRANSLATED) {
-    u32 e = (u32)(*slot >> 32);
-    if (ENTRY_VERSION(e) != store_regions[ENTRY_REGION(e)].version) __atomic_store_n(slot, 0, __ATOMIC_RELAXED);
+    u32 id = ENTRY_REGION((u32)(*slot >> 32));
+    if (id > store_count || !store_holds(mm->jit, id)) __atomic_store_n(slot, 0, __ATOMIC_RELAXED);
   }
   kernel_unlock();
 }
@@ -266,7 +268,7 @@ static bool run(struct cpu_state *st, u32 block, i64 *budget) {
     entry_remove(st->mm, pc);
     return true;
   }
-  u64 r = tk_jit_chase(block, pc, count, 0, ~1u, 0);
+  u64 r = tk_jit_chase(block, pc, count, 0, ~1u);
   i32 left = (i32)(u32)(r >> 32), done = (i32)count - left;
   st->pc = (u32)r;
   if (UNLIKELY(guest_head_ld32(block + REG_JUMP) == (u32)r && guest_head_ld32(block + REG_JUMP + 4))) {

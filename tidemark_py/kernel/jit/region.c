@@ -75,12 +75,11 @@ static bool fetch(struct jit_ctx *c, u32 pc, struct insn *d) {
   return true;
 }
 
+static bool is_link(u32 r) { return r == 1 || r == 5; } /* as the ISA hints; a PLT stub links to t1 and is a jump */
 static u32 switch_targets[JIT_SWITCH_TARGETS]; /* under the kernel lock */
 static u32 targets_of(struct jit_ctx *c, u32 pc, const struct insn *d) {
-  return d->rd == 0 && d->rs1 != 1 && d->rs1 != 5 ? jit_seen_targets(c, pc, switch_targets) : 0;
+  return !is_link(d->rd) && !is_link(d->rs1) ? jit_seen_targets(c, pc, switch_targets) : 0;
 }
-
-static bool is_link(u32 r) { return r != 0; }
 
 struct queue {
   u32 pcs[JIT_MAX_BLOCKS];

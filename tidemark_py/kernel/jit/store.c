@@ -60,6 +60,15 @@ bool store_holds(struct space *s, u32 id) {
   return true;
 }
 
+static u32 number_new(u32 pc, u32 key) {
+  if (store_count + 1 >= STORE_REGIONS || store_bytes > STORE_BYTES) return 0;
+  u32 id = ++store_count;
+  u16 *chain = &by_pc[hash_pc(pc)];
+  store_regions[id] = (struct region){.pc = pc, .key = key, .next = *chain};
+  *chain = (u16)id;
+  return id;
+}
+
 u32 store_find(struct mm *mm, u32 pc, bool make) {
   struct space *s = store_space(mm);
   u32 key = key_at(pc), reserved = 0;
@@ -70,13 +79,13 @@ u32 store_find(struct mm *mm, u32 pc, bool make) {
     if (r->state != REGION_READY) reserved = id;
     else if (store_holds(s, id)) return id;
   }
-  if (reserved || !make) return reserved;
-  if (store_count + 1 >= STORE_REGIONS || store_bytes > STORE_BYTES) return 0;
-  u32 id = ++store_count;
-  u16 *chain = &by_pc[hash_pc(pc)];
-  store_regions[id] = (struct region){.pc = pc, .key = key, .next = *chain};
-  *chain = (u16)id;
-  return id;
+  return reserved || !make ? reserved : number_new(pc, key);
+}
+
+u32 store_anew(u32 id) {
+  u32 other = number_new(store_regions[id].pc, store_regions[id].key);
+  if (other) store_regions[other].version = store_regions[id].version + 1;
+  return other;
 }
 
 static u32 bytes_of(const struct region *r) { return r->length + r->insns * 6; }
@@ -89,7 +98,6 @@ bool store_keep(struct jit_ctx *c, u32 id) {
   u32 entries = (u32)ALIGN_UP(code + 2 * halfwords, 4u);
   u8 *block = kmalloc(entries + 4 * c->entry_count);
   if (!block) return false;
-  if (r->state == REGION_READY) store_bytes -= bytes_of(r), kfree(r->bytes);
   memcpy(block, c->out.at, c->out.length);
   r->bytes = block, r->parts = (void *)(block + parts), r->code = (void *)(block + code), r->entries = (void *)(block + entries);
   r->length = c->out.length, r->insns = c->insn_count, r->page_low = c->page_low, r->page_high = c->page_high;
@@ -107,7 +115,7 @@ bool store_keep(struct jit_ctx *c, u32 id) {
     r->parts[i].halfwords = (pc - n->pc) / 2;
   }
   for (u32 i = 0; i < c->entry_count; i++) r->entries[i] = c->nodes[c->entries[i]].pc;
-  r->state = REGION_READY, r->unseen = 0, r->version++;
+  r->state = REGION_READY, r->unseen = 0;
   store_bytes += bytes_of(r);
   return true;
 }
@@ -120,17 +128,11 @@ void store_install(struct space *s, u32 id) {
     if (i > 0 && (u32)*slot >> SLOT_OP == SLOT_TRANSLATED) { /* a region's own beginning stays, and the bigger one */
       u32 e = (u32)(*slot >> 32), other = ENTRY_REGION(e);
       const struct region *was = &store_regions[other];
-      if (other != id && ENTRY_VERSION(e) == was->version && s->holds[other] == HOLDS && (ENTRY_NUMBER(e) == 0 || was->insns > r->insns)) continue;
+      if (other != id && was->pc != r->pc && s->holds[other] == HOLDS && (ENTRY_NUMBER(e) == 0 || was->insns > r->insns)) continue;
     }
-    u32 entry = (id << ENTRY_VERSION_BITS | r->version) << ENTRY_NUMBER_BITS | i;
+    u32 entry = id << ENTRY_NUMBER_BITS | i;
     __atomic_store_n(slot, (u64)entry << 32 | (u64)SLOT_TRANSLATED << SLOT_OP, __ATOMIC_RELEASE);
   }
-}
-
-/* Region id is another one now: other address spaces have not compared all of its bytes. */
-void store_renewed(struct space *s, u32 id) {
-  for (struct space *o = spaces; o; o = o->next) o->holds[id] = HOLDS_UNKNOWN;
-  s->holds[id] = HOLDS;
 }
 
 bool store_contains(const struct region *r, u32 pc) {
@@ -155,7 +157,9 @@ void store_invalidate(struct space *s, u32 first, u32 last) {
     uninstall(s, id);
     any = true;
   }
-  if (any) s->epoch = ++last_epoch;
+  if (!any) return;
+  s->epoch = ++last_epoch;
+  guest_perm_fill(JUMP_CACHE_OFFSET, 0, JUMP_CACHE_BYTES); /* of own memory */
 }
 
 void store_space_free(struct mm *mm) {

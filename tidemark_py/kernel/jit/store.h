@@ -7,11 +7,8 @@
 #define STORE_BYTES (48u << 20)
 /* Of a slot that holds an entry (SLOT_TRANSLATED), its immediate. */
 #define ENTRY_NUMBER_BITS 10u
-#define ENTRY_VERSION_BITS 6u
 #define ENTRY_NUMBER(e) ((e) & ((1u << ENTRY_NUMBER_BITS) - 1))
-#define ENTRY_VERSION(e) ((e) >> ENTRY_NUMBER_BITS & ((1u << ENTRY_VERSION_BITS) - 1))
-#define ENTRY_REGION(e) ((e) >> (ENTRY_NUMBER_BITS + ENTRY_VERSION_BITS))
-#define VERSION_MAX ((1u << ENTRY_VERSION_BITS) - 1)
+#define ENTRY_REGION(e) ((e) >> ENTRY_NUMBER_BITS)
 
 enum region_state { REGION_RESERVED, REGION_READY, REGION_REFUSED };
 struct region_part {
@@ -27,7 +24,7 @@ struct region {
   u32 *entries;              /* pcs */
   u16 part_count, entry_count, next; /* next: chain of by_pc */
   u16 unseen;                /* jumps to targets not known when it was translated */
-  u8 state, version;
+  u8 state, version;         /* version: how often it was translated anew, under other numbers */
 };
 
 /* What an address space knows. owner: kernel lock. */
@@ -47,10 +44,11 @@ struct space *store_space(struct mm *mm);        /* made if need be; NULL: no me
 /* The region of this address space that begins at pc; make: a number for it if there is none. 0: none. Own memory. */
 u32 store_find(struct mm *mm, u32 pc, bool make);
 bool store_holds(struct space *s, u32 id);       /* READY and made of the bytes that are there now. Own memory. */
+/* Another number for what begins where region id does, found before it from now on. 0: none left. */
+u32 store_anew(u32 id);
 /* What was translated (c) becomes region id. false: no memory. */
 bool store_keep(struct jit_ctx *c, u32 id);
 void store_install(struct space *s, u32 id);     /* its entries into the decode cache */
-void store_renewed(struct space *s, u32 id);       /* after store_keep */
 bool store_contains(const struct region *r, u32 pc);
 void store_invalidate(struct space *s, u32 first, u32 last); /* pages */
 void store_space_free(struct mm *mm);

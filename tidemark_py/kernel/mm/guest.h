@@ -1,7 +1,7 @@
 /* mm/guest: raw access to the guest memory bound to this instance (wasm memory index 1).
  *
  * Layout of that memory: [hidden head: HEAD_BYTES][guest address 0 ...]. The head holds one permission byte per 4 KiB
- * guest page at offset 0 (1 MiB for the whole 4 GiB window) and the threads' register blocks after it. Guest accesses
+ * guest page at offset 0 (1 MiB for the whole 4 GiB window) and the threads' register blocks and jit/'s cache of jumps after it. Guest accesses
  * carry HEAD_BYTES as constant offset, so no guest address reaches the head.
  *
  * In wasm each function is an accessor from kernel/mm/guest.wat, merged and inlined by binaryen. Natively they are
@@ -15,7 +15,9 @@
 #define PERM_TABLE_BYTES (1024u * 1024u)
 #define REGBLOCK_BYTES 1024u
 #define REGBLOCKS 128u
-#define HEAD_BYTES (PERM_TABLE_BYTES + REGBLOCK_BYTES * REGBLOCKS) /* 0x120000 */
+#define JUMP_CACHE_BYTES 65536u /* jit/ */
+#define JUMP_CACHE_OFFSET (PERM_TABLE_BYTES + REGBLOCK_BYTES * REGBLOCKS)
+#define HEAD_BYTES (JUMP_CACHE_OFFSET + JUMP_CACHE_BYTES) /* 0x130000 */
 #define GUEST_MAX_BYTES (0x100000000ull - HEAD_BYTES)
 #define REGBLOCK_OFFSET(slot) (PERM_TABLE_BYTES + (slot)*REGBLOCK_BYTES)
 
