@@ -14,8 +14,9 @@
 #define FORCED 2u
 /* Translating, linking and the engine's compilers cost a quarter to a whole millisecond together: what has run a
  * hundred thousand instructions is worth that. */
-#define HOT_SAMPLES 64u
+#define HOT_SAMPLES 24u
 #define HOT_CALLS 1000u
+#define HOT_LEAVES 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
 #define RETRIES 4u    /* translations anew, with more of the code having been seen */
 #define SLICE_SAMPLING 4096
@@ -26,10 +27,10 @@
 
 static u32 mode, table_base;
 static struct jit_ctx *ctx;
+#define HEAT 8192u
 static struct heat {
-  u32 pc;
-  u32 count;
-} heat[4096];
+  u32 pc, count;
+} sampled[HEAT], counted[HEAT]; /* where the interpreter's time goes; what translated code calls and leaves to */
 static u32 jump_count;
 static struct { u32 from, to; } jumps[JUMPS]; /* indirect jumps seen */
 static struct { u64 instructions, all, regions, bytes, links, leaves, refused, anew; } stats;
@@ -123,8 +124,8 @@ static NOINLINE void jump_seen(struct mm *mm, u32 from, u32 to, u32 id) {
   kernel_unlock();
 }
 
-static bool heated(u32 pc, u32 limit) {
-  struct heat *h = &heat[(pc >> 1) * 2654435761u >> 20];
+static bool heated(struct heat *table, u32 pc, u32 limit) {
+  struct heat *h = &table[(pc >> 1) * 2654435761u >> 19];
   if (h->pc != pc) {
     if (h->count > 0) {
       h->count--;
@@ -155,9 +156,20 @@ static void sample(struct cpu_state *st, const u64 *ip) {
   u64 pc = state_pc(st, ip);
   if (pc >> 32 || (u32)SLOT_LOAD(ip) >> SLOT_OP == SLOT_TRANSLATED) return;
   u32 start = mode == FORCED ? (u32)pc : code_start_before(st->mm, (u32)pc, START_REACH);
-  if (mode != FORCED && !heated(start, HOT_SAMPLES)) return;
+  if (mode != FORCED && !heated(sampled, start, HOT_SAMPLES)) return;
   kernel_lock();
   promote(st->mm, start, (u32)pc);
+  kernel_unlock();
+}
+
+/* Translated code is left for pc again and again. */
+static NOINLINE void leaves_hot(struct mm *mm, u32 pc) {
+  kernel_lock();
+  const u64 *slot = code_slot_peek(mm, pc);
+  if (slot && *slot && (u32)*slot >> SLOT_OP != SLOT_TRANSLATED && (guest_perm(pc >> PAGE_SHIFT) & guest_perm((pc + 2) >> PAGE_SHIFT) & PERM_X)) {
+    struct insn d = insn_decode(code_bits(pc));
+    if (jit_translates(&d)) promote(mm, code_start_before(mm, pc, START_REACH), pc);
+  }
   kernel_unlock();
 }
 
@@ -224,7 +236,7 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
     if (pc == want || (i32)count <= 0 || depth > JIT_DEPTH) return pack(count, pc);
     u32 at = lookup(st, pc);
     if (UNLIKELY(!at)) {
-      if (want == ~1u || (mode != FORCED && !heated(pc, HOT_CALLS))) return pack(count, pc);
+      if (want == ~1u || (mode != FORCED && !heated(counted, pc, HOT_CALLS))) return pack(count, pc);
       kernel_lock();
       bool made = translate(st->mm, pc, false);
       kernel_unlock();
@@ -278,6 +290,7 @@ static bool run(struct cpu_state *st, u32 block, i64 *budget) {
   st->retired += (u64)(i64)done;
   *budget -= done;
   stats.instructions += (u64)(i64)done, stats.leaves++;
+  if (left > 0 && mode != FORCED && heated(counted, (u32)r, HOT_LEAVES)) leaves_hot(st->mm, (u32)r);
   return left > 0;
 }
 
