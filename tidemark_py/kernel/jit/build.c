@@ -194,22 +194,30 @@ static void cached_index(struct jit_ctx *c) {
   put_get(c, LOCAL_T0), put(c, 0xa7), put_i32(c, JUMP_ENTRY_BITS), put(c, 0x76);
 }
 
+/* To LOCAL_PC, everything is spilled: an i32 says whether no more than a return will do. */
+static void out_unless(struct jit_ctx *c) {
+  put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
+  leave_if(c, leave_spilled(c));
+}
+static void put_target(struct jit_ctx *c) {
+  put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_PC);
+  OUT(0x36, 2);
+  put_u(&c->body, REG_TARGET);
+}
+
 /* A jump out of the region: by a tail call. */
-static void jump_out(struct jit_ctx *c, u32 target, regset dirty, regset valid) {
+static void jump_out(struct jit_ctx *c, u32 target, regset dirty) {
   u32 index = jit_reached(c, target) ? jit_callee(c, target) : 0;
-  if (index) {
-    struct jit_leaving leaving = leave_open(c, LEAVE_THERE, target, 0, dirty, valid, false);
-    put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
-    leave_if(c, leaving);
-    put_spill(c, dirty);
-    put_get(c, LOCAL_BLOCK), put_i32(c, target);
-    OUT(0x36, 2);
-    put_u(&c->body, REG_TARGET);
-    put_get(c, LOCAL_BLOCK), put_i32(c, 0), put_get(c, LOCAL_COUNT), put_get(c, LOCAL_DEPTH), put_i32(c, index);
-    OUT(0x13, 0, 0);
-  } else {
-    leave_now(c, leave_open(c, LEAVE_THERE, target, 0, dirty, valid, false));
+  put_spill(c, dirty);
+  put_i32(c, target), put_set(c, LOCAL_PC);
+  if (!index) {
+    leave_now(c, leave_spilled(c));
+    return;
   }
+  out_unless(c);
+  put_target(c);
+  put_get(c, LOCAL_BLOCK), put_i32(c, 0), put_get(c, LOCAL_COUNT), put_get(c, LOCAL_DEPTH), put_i32(c, index);
+  OUT(0x13, 0, 0);
 }
 
 static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
@@ -266,14 +274,15 @@ static void call_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
 }
 
 /* A switch: to the targets seen so far by a table over the pc; others leave, and are noted. */
-static void jump_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
+static void jump_code(struct jit_ctx *c, u16 x, regset dirty) {
   static u16 node_at[JIT_SWITCH_SPAN / 2];
   const struct jit_node *n = &c->nodes[x];
   u32 pc = c->pcs[n->first + n->count - 1u], low = ~0u, high = 0, cases = 0;
   const struct insn *d = &c->insns[n->first + n->count - 1u];
-  if (d->rd) put_i64(c, n->end), set_x(c, d->rd), dirty |= X_BIT(d->rd), valid |= X_BIT(d->rd);
+  if (d->rd) put_i64(c, n->end), set_x(c, d->rd), dirty |= X_BIT(d->rd);
   if (d->rs1 == 1 || d->rs1 == 5) { /* a return */
-    leave_now(c, leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false));
+    put_spill(c, dirty);
+    leave_now(c, leave_spilled(c));
     return;
   }
   for (u32 i = 0; i < n->edges; i++) {
@@ -308,15 +317,11 @@ static void jump_code(struct jit_ctx *c, u16 x, regset dirty, regset valid) {
   put_get(c, LOCAL_BLOCK), put_i32(c, c->own);
   OUT(0x36, 2);
   put_u(&c->body, REG_JUMP_REGION);
-  struct jit_leaving leaving = leave_open(c, LEAVE_DYNAMIC, 0, 0, dirty, valid, false);
-  put_get(c, LOCAL_COUNT), put_i32(c, 1), put(c, 0x48);
-  leave_if(c, leaving);
-  cached(c), put(c, 0x45);
-  leave_if(c, leaving);
   put_spill(c, dirty);
-  put_get(c, LOCAL_BLOCK), put_get(c, LOCAL_PC);
-  OUT(0x36, 2);
-  put_u(&c->body, REG_TARGET);
+  out_unless(c);
+  cached(c), put(c, 0x45);
+  leave_if(c, leave_spilled(c));
+  put_target(c);
   put_get(c, LOCAL_BLOCK), cached_entry(c), put_get(c, LOCAL_COUNT), put_get(c, LOCAL_DEPTH), cached_index(c);
   OUT(0x13, 0, 0);
 }
@@ -351,7 +356,7 @@ static void code(struct jit_ctx *c, u16 x) {
       put_i64(c, n->end), set_x(c, rd);
       dirty |= X_BIT(rd), valid |= X_BIT(rd);
     }
-    if (c->edges[n->edge] == NO_NODE) jump_out(c, n->target, dirty, valid);
+    if (c->edges[n->edge] == NO_NODE) jump_out(c, n->target, dirty);
     else go(c, x, c->edges[n->edge], true);
     break;
   case END_BRANCH: branch_code(c, x, dirty, valid); break;
@@ -359,9 +364,13 @@ static void code(struct jit_ctx *c, u16 x) {
   case END_CALLR: call_code(c, x, dirty, valid); break;
   case END_JUMPR:
     target_code(c, n, dirty, valid);
-    jump_code(c, x, dirty, valid);
+    jump_code(c, x, dirty);
     break;
-  default: leave_now(c, leave_open(c, LEAVE_THERE, n->end, 0, dirty, valid, false)); break;
+  default:
+    put_spill(c, dirty);
+    put_i32(c, n->end), put_set(c, LOCAL_PC);
+    leave_now(c, leave_spilled(c));
+    break;
   }
 }
 

@@ -97,6 +97,7 @@ void leave_if(struct jit_ctx *c, struct jit_leaving l) {
   if (l.word) put(c, 0x1a);
 }
 void leave_now(struct jit_ctx *c, struct jit_leaving l) { put(c, 0x0c), put_u(&c->body, c->depth + l.exit); }
+struct jit_leaving leave_spilled(struct jit_ctx *c) { return leave_open(c, LEAVE_SPILLED, 0, 0, 0, ~(regset)0, true); }
 
 /* ---- memory ---- */
 struct access {
@@ -153,13 +154,14 @@ static struct jit_fact check(struct jit_ctx *c, const struct access *a, u32 byte
   get_x(c, d->rs1);
   if (low) put_i64(c, low), put(c, 0x7c);
   put_tee(c, LOCAL_T0);
-  if (single && bytes > 1) { /* misaligned ones may cross into another page, which is looked at out of the way */
-    put_i64(c, (i64)(0xffffffff00000000ull | (bytes - 1)));
-    OUT(0x83, 0x50, 0x45, 0x04, 0x7f); /* and, eqz, eqz, if (i32) */
-    put_get(c, LOCAL_T0), put_i64(c, 32);
+  if (single && bytes > 1 && jit_misaligned(c->pcs[a->n->first + a->index])) { /* in its page? */
+    put_i64(c, 32);
     OUT(0x88, 0x50, 0x45);
     put_get(c, LOCAL_T0), put(c, 0xa7), put_i32(c, PAGE_BYTES - 1), put(c, 0x71), put_i32(c, PAGE_BYTES - bytes);
-    OUT(0x4b, 0x72, 0x05, 0x41, 0, 0x0b); /* gt_u, or, else 0 */
+    OUT(0x4b, 0x72); /* gt_u, or */
+  } else if (single && bytes > 1) { /* misaligned ones may cross into another page */
+    put_i64(c, (i64)(0xffffffff00000000ull | (bytes - 1)));
+    OUT(0x83, 0x50, 0x45); /* and, eqz, eqz */
   } else {
     put_i64(c, 32);
     OUT(0x88, 0xa7);

@@ -16,7 +16,7 @@
 #include "../cpu/code.h"
 #include "../cpu/cpu.h"
 
-#define JIT_MAX_INSNS 1000u
+#define JIT_MAX_INSNS 700u
 #define JIT_MAX_NODES 640u     /* blocks and dispatch nodes of a region */
 #define JIT_MAX_BLOCKS 420u
 #define JIT_MAX_ENTRIES 200u
@@ -24,8 +24,9 @@
 #define JIT_WINDOW_BELOW 16384u
 #define JIT_WINDOW 65536u      /* bytes a region's code lies within */
 #define JIT_DEPTH 300u         /* wasm frames on each other */
-#define JIT_SWITCH_TARGETS 256u /* of one indirect jump */
-#define JIT_SWITCH_SPAN 8192u   /* bytes between the first and the last of them */
+#define JIT_SWITCH_TARGETS 64u /* of one indirect jump; one with more goes by the cache of jumps */
+#define JIT_SWITCH_EDGES 128u  /* of a region */
+#define JIT_SWITCH_SPAN 2048u  /* bytes between the first and the last of them */
 /* In the register block's spare bytes: the last indirect jump out of a region, from << 32 | to; and that region. */
 #define REG_JUMP 560u
 #define REG_JUMP_REGION 568u
@@ -80,8 +81,8 @@ struct jit_exit { /* code behind the body that leaves the region */
   u8 how;              /* enum jit_leave */
 };
 /* LEAVE_AT: a word on the stack says where: halfwords from the window's start << 12 | instructions counted too many.
- * LEAVE_THERE: at the exit's own pc. LEAVE_DYNAMIC: at LOCAL_PC. LEAVE_RESULT: as LOCAL_RESULT says. */
-enum jit_leave { LEAVE_AT, LEAVE_THERE, LEAVE_DYNAMIC, LEAVE_RESULT };
+ * LEAVE_THERE: at the exit's own pc. LEAVE_DYNAMIC, LEAVE_SPILLED: at LOCAL_PC. LEAVE_RESULT: as LOCAL_RESULT says. */
+enum jit_leave { LEAVE_AT, LEAVE_THERE, LEAVE_DYNAMIC, LEAVE_SPILLED, LEAVE_RESULT };
 #define JIT_MAX_EXITS 700u
 
 struct jit_buffer {
@@ -102,7 +103,7 @@ struct jit_ctx { /* one at a time: the kernel lock is held */
   struct jit_node nodes[JIT_MAX_NODES];
   u32 node_count, block_count;
   u16 edges[JIT_MAX_EDGES];
-  u32 edge_count;
+  u32 edge_count, switch_edges;
   u16 order[JIT_MAX_NODES]; /* reverse post-order */
   u32 order_count;
   u16 root;
@@ -137,7 +138,9 @@ bool jit_is_arithmetic(const struct insn *d); /* float arithmetic that wants RNE
 bool jit_region(struct jit_ctx *c, u32 pc);
 /* policy.c: where the indirect jump at pc was seen to go, within the region's window. */
 u32 jit_seen_targets(struct jit_ctx *c, u32 pc, u32 *targets);
-bool jit_reached(struct jit_ctx *c, u32 pc); /* policy.c: worth a block */
+bool jit_wanted(struct jit_ctx *c, u32 pc);  /* policy.c: worth a block */
+bool jit_misaligned(u32 pc);                 /* the access there was seen to be */
+bool jit_reached(struct jit_ctx *c, u32 pc); /* has been run */
 /* flow.c */
 bool jit_flow(struct jit_ctx *c);
 /* emit.c */
@@ -174,6 +177,7 @@ struct jit_leaving {
 struct jit_leaving leave_open(struct jit_ctx *c, u32 how, u32 pc, u32 adjust, regset dirty, regset valid, bool shared);
 void leave_if(struct jit_ctx *c, struct jit_leaving l);
 void leave_now(struct jit_ctx *c, struct jit_leaving l);
+struct jit_leaving leave_spilled(struct jit_ctx *c); /* at LOCAL_PC, everything is spilled */
 void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struct jit_facts *facts, regset dirty, regset valid);
 /* build.c: the module's bytes in c->out, or false */
 u32 jit_generation(void); /* policy.c: of table indexes; differs in the bits that choose a place in the cache */

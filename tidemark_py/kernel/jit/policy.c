@@ -18,10 +18,11 @@
 #define HOT_CALLS 1000u
 #define HOT_LEAVES 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
-#define RETRIES 4u    /* translations anew, with more of the code having been seen */
+#define RETRIES 3u    /* translations anew, with more of the code having been seen */
 #define SLICE_SAMPLING 4096
 #define RUN_COUNT 100000u
 #define START_REACH 4096u /* bytes back to a function's start */
+#define LITTLE 60u    /* instructions of a region that may be part of another one too */
 #define JUMPS 4096u
 #define UNSEEN_LIMIT 64u
 
@@ -69,8 +70,9 @@ static bool ctx_make(void) {
   return true;
 }
 
-/* Lock held, own memory. A region that begins at pc; anew: though there is one. */
-static bool translate(struct mm *mm, u32 pc, bool anew) {
+/* Lock held, own memory. A region that begins at pc; anew: though there is one, which stays what other code calls. */
+enum anew { ONCE, GROWN, CHANGED }; /* GROWN: if that brings in more of the code */
+static bool translate(struct mm *mm, u32 pc, enum anew anew) {
   struct space *s = store_space(mm);
   if (!s || !ctx_make()) return false;
   if (!table_base) table_base = (u32)import_jit_link(NULL, 0, STORE_REGIONS); /* calls are emitted with it */
@@ -87,9 +89,11 @@ static bool translate(struct mm *mm, u32 pc, bool anew) {
     store_install(s, id);
     return true;
   }
-  u32 as = ready ? store_anew(id) : id;
-  ctx->mm = mm, ctx->own = as, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
-  if (!as || !jit_region(ctx, pc) || !jit_flow(ctx) || !jit_build(ctx) || !store_keep(ctx, as)) {
+  ctx->mm = mm, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
+  bool ok = jit_region(ctx, pc) && !(ready && anew == GROWN && ctx->insn_count < r->insns + r->insns / 8 + 4) && jit_flow(ctx);
+  u32 as = ok && ready ? store_anew(id) : id;
+  ctx->own = as;
+  if (!ok || !as || !jit_build(ctx) || !store_keep(ctx, as)) {
     if (!ready) store_regions[id].state = REGION_REFUSED, stats.refused++;
     return ready;
   }
@@ -100,16 +104,29 @@ static bool translate(struct mm *mm, u32 pc, bool anew) {
 }
 
 u32 jit_seen_targets(struct jit_ctx *c, u32 pc, u32 *targets) {
-  u32 n = 0;
-  for (u32 i = 0; i < jump_count && n < JIT_SWITCH_TARGETS; i++)
-    if (jumps[i].from == pc && jumps[i].to - c->low < JIT_WINDOW - 4 && jit_reached(c, jumps[i].to)) targets[n++] = jumps[i].to;
-  return n;
+  u32 n = 0, low = ~0u, high = 0;
+  for (u32 i = 0; i < jump_count; i++) {
+    if (jumps[i].from != pc || jumps[i].to - c->low >= JIT_WINDOW - 4 || !jit_wanted(c, jumps[i].to)) continue;
+    if (n == JIT_SWITCH_TARGETS) return 0;
+    targets[n++] = jumps[i].to;
+    low = MIN(low, jumps[i].to), high = MAX(high, jumps[i].to);
+  }
+  return n && high - low < JIT_SWITCH_SPAN ? n : 0;
+}
+
+bool jit_wanted(struct jit_ctx *c, u32 pc) {
+  if (!c->prune) return true;
+  const u64 *slot = code_slot_peek(c->mm, pc);
+  if (slot && (u32)*slot >> SLOT_OP == SLOT_TRANSLATED) { /* not twice, unless it is little */
+    const struct region *r = &store_regions[ENTRY_REGION((u32)(*slot >> 32))];
+    if (r->pc != c->start && r->insns > LITTLE) return false;
+  }
+  return (slot && *slot) || (c->before && store_contains(c->before, pc));
 }
 
 bool jit_reached(struct jit_ctx *c, u32 pc) {
-  if (!c->prune) return true;
   const u64 *slot = code_slot_peek(c->mm, pc);
-  return (slot && *slot) || (c->before && store_contains(c->before, pc));
+  return !c->prune || (slot && *slot);
 }
 
 /* A region left by an indirect jump to where nothing begins: after some of these it is translated anew, with them. */
@@ -120,9 +137,13 @@ static NOINLINE void jump_seen(struct mm *mm, u32 from, u32 to, u32 id) {
   u32 i = 0;
   while (i < jump_count && (jumps[i].from != from || jumps[i].to != to)) i++;
   if (i == jump_count && i < JUMPS) jumps[jump_count].from = from, jumps[jump_count++].to = to;
-  if (r->version < RETRIES && ++r->unseen == UNSEEN_LIMIT << 2 * r->version) translate(mm, r->pc, true);
+  if (r->version < RETRIES && ++r->unseen == UNSEEN_LIMIT << 2 * r->version) translate(mm, r->pc, GROWN);
   kernel_unlock();
 }
+
+static u32 misaligned[1024]; /* accesses, by a hash of their pc */
+static u32 misaligned_bit(u32 pc) { return (pc >> 1) * 2654435761u >> 17; }
+bool jit_misaligned(u32 pc) { return misaligned[misaligned_bit(pc) / 32] >> (misaligned_bit(pc) & 31) & 1; }
 
 static bool heated(struct heat *table, u32 pc, u32 limit) {
   struct heat *h = &table[(pc >> 1) * 2654435761u >> 19];
@@ -144,9 +165,9 @@ static void promote(struct mm *mm, u32 start, u32 pc) {
   const struct region *r = &store_regions[id];
   if (id && r->state == REGION_READY) {
     if (start != pc && store_contains(r, pc)) code_start_mark(mm, pc); /* only not entered there: it may earn its own */
-    else translate(mm, start, true);
+    else translate(mm, start, GROWN);
   } else {
-    translate(mm, start, false);
+    translate(mm, start, ONCE);
   }
   id = store_find(mm, start, false);
   if (start != pc && !(id && store_regions[id].state == REGION_READY && store_contains(&store_regions[id], pc))) code_start_mark(mm, pc);
@@ -166,9 +187,15 @@ static void sample(struct cpu_state *st, const u64 *ip) {
 static NOINLINE void leaves_hot(struct mm *mm, u32 pc) {
   kernel_lock();
   const u64 *slot = code_slot_peek(mm, pc);
-  if (slot && *slot && (u32)*slot >> SLOT_OP != SLOT_TRANSLATED && (guest_perm(pc >> PAGE_SHIFT) & guest_perm((pc + 2) >> PAGE_SHIFT) & PERM_X)) {
+  if (slot && *slot && (guest_perm(pc >> PAGE_SHIFT) & guest_perm((pc + 2) >> PAGE_SHIFT) & PERM_X)) {
     struct insn d = insn_decode(code_bits(pc));
-    if (jit_translates(&d)) promote(mm, code_start_before(mm, pc, START_REACH), pc);
+    u32 bytes, need, start = code_start_before(mm, pc, START_REACH), id = store_find(mm, start, false);
+    if (id && store_contains(&store_regions[id], pc) && jit_is_access(&d, &bytes, &need) && !jit_misaligned(pc)) {
+      misaligned[misaligned_bit(pc) / 32] |= 1u << (misaligned_bit(pc) & 31); /* or refused for another reason: no harm */
+      translate(mm, start, CHANGED);
+    } else if (jit_translates(&d)) {
+      promote(mm, start, pc);
+    }
   }
   kernel_unlock();
 }
@@ -238,7 +265,7 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
     if (UNLIKELY(!at)) {
       if (want == ~1u || (mode != FORCED && !heated(counted, pc, HOT_CALLS))) return pack(count, pc);
       kernel_lock();
-      bool made = translate(st->mm, pc, false);
+      bool made = translate(st->mm, pc, ONCE);
       kernel_unlock();
       if (!made || !(at = lookup(st, pc))) return pack(count, pc);
     }

@@ -89,7 +89,7 @@ static struct queue queue; /* under the kernel lock */
 
 static void leader(struct jit_ctx *c, u32 pc) {
   if (!inside(c, pc) || (*seen(c, pc) & SEEN_QUEUED) || queue.count == JIT_MAX_BLOCKS) return;
-  if (pc != c->start && !jit_reached(c, pc)) return;
+  if (pc != c->start && !jit_wanted(c, pc)) return;
   *seen(c, pc) |= SEEN_QUEUED | SEEN_LEADER;
   queue.pcs[queue.count++] = pc;
 }
@@ -123,7 +123,10 @@ static void walk(struct jit_ctx *c, u32 pc) {
     }
     if (d.op == OP_JALR) {
       if (is_link(d.rd)) leader(c, next);
-      for (u32 i = targets_of(c, pc, &d); i-- > 0;) leader(c, switch_targets[i]);
+      u32 n = targets_of(c, pc, &d);
+      if (c->switch_edges + n > JIT_SWITCH_EDGES) n = 0;
+      c->switch_edges += n;
+      while (n-- > 0) leader(c, switch_targets[n]);
       return;
     }
     pc = next;
@@ -176,7 +179,7 @@ bool jit_region(struct jit_ctx *c, u32 pc) {
   c->low = pc > JIT_WINDOW_BELOW ? (pc - JIT_WINDOW_BELOW) & ~1u : 0;
   c->start = pc;
   memset(c->seen, 0, sizeof(c->seen));
-  c->insn_count = c->node_count = c->edge_count = c->entry_count = 0;
+  c->insn_count = c->node_count = c->edge_count = c->entry_count = c->switch_edges = 0;
   c->used = c->written = 0, c->floats = false, c->failed = false;
   c->page_low = c->page_high = pc >> PAGE_SHIFT;
   queue.head = queue.count = 0;
@@ -209,7 +212,7 @@ bool jit_region(struct jit_ctx *c, u32 pc) {
     case END_JUMPR: {
       u32 last = n->first + n->count - 1u;
       for (u32 k = targets_of(c, c->pcs[last], &c->insns[last]); k-- > 0;)
-        if (c->edge_count < JIT_MAX_EDGES / 2) c->edges[c->edge_count++] = find(c, switch_targets[k]);
+        if (c->edge_count < JIT_MAX_EDGES / 2 && find(c, switch_targets[k]) != NO_NODE) c->edges[c->edge_count++] = find(c, switch_targets[k]);
       break;
     }
     case END_LEAVE: { /* not a jump: a way that goes through the interpreter */
