@@ -324,15 +324,10 @@ static bool run(struct cpu_state *st, u32 block, i64 *budget) {
 static void invalidate(struct mm *mm, u32 first, u32 last) {
   if (mm->jit) store_invalidate(mm->jit, first, last);
 }
-static void end(struct mm *mm) {
-  if (mm->jit) klog("jit: %llu M of %llu M, %llu regions, %llu anew %llu KB, %llu links, %llu leaves %llu refused %u known", stats.instructions / 1000000, stats.all/1000000, stats.regions, stats.anew, stats.bytes / 1024, stats.links, stats.leaves, stats.refused, store_count);
-  stats.instructions = stats.all = stats.regions = stats.bytes = stats.links = stats.leaves = stats.refused = stats.anew = 0;
-  store_space_free(mm);
-}
 static void executed(u64 instructions) { stats.all += instructions; }
 
 static struct cpu_translator translator = {.slice = SLICE_SAMPLING, .sample = sample, .decoded = decoded, .run = run,
-                                           .invalidate = invalidate, .executed = executed, .free = end};
+                                           .invalidate = invalidate, .executed = executed, .free = store_space_free};
 
 /* 0 off, 1 on, 2 translate whatever a jump reaches. Before the first guest runs. */
 void WASM_EXPORT("tk_jit_mode") tk_jit_mode(u32 m) {
