@@ -185,6 +185,7 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--timeout", type=float, metavar="S")
     p.add_argument("--tty", action=argparse.BooleanOptionalAction, help="a terminal (default: when ours is one)")
     p.add_argument("--jit", choices=("off", "on", "forced"), default="off", help="translate hot guest code")
+    p.add_argument("--stats", action="store_true", help="the share of instructions that ran as compiled code")
     p.add_argument("--strace", nargs="?", const="-", metavar="FILE", help="system calls of all, to stderr or =FILE")
     p.add_argument("--trace", type=Path, metavar="EVENTS.json", help="calls, waits, processes, workers, for Perfetto")
     crash = "registers, code and mapped files of what SIGSEGV or the like ended (default: on a terminal)"
@@ -215,7 +216,7 @@ def run(a: argparse.Namespace) -> int:
     layers = a.layer or ["deb:busybox-static"]
     options = runner.Options(
         layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy,
-        Wanted(a.strace, a.trace, a.crash_report, a.calls),
+        Wanted(a.strace, a.trace, a.crash_report, a.calls), a.stats,
     )  # fmt: skip
     programs()
     if not a.batch:

@@ -204,14 +204,14 @@ def variant_accessors(guest: str) -> str:
     There is no hidden head: what would touch it traps. The size counts the head all the same, as the kernel's bounds
     do. Raises BuildError when the text is not what this knows.
     """
-    head = "0x120000"
+    head = "0x130000"
     guest = re.sub(r"^\s*;;.*\n", "", guest, flags=re.M)
     no_head = r'(\(func \(export "(?:perm|head)\w*"\)(?:\s+\((?:param|result)[^()]*\))*)'
     steps = (
-        (r"\(memory \$guest 18 65536 shared\)", "(memory $guest 0)", 1),
+        (r"\(memory \$guest 19 65536 shared\)", "(memory $guest 0)", 1),
         (rf" offset={head}", "", 22),
         (rf"\(i32\.add \(local\.get (\$\w+)\) \(i32\.const {head}\)\)", r"(local.get \1)", 5),
-        (r"\(memory\.size \$guest\)", "(i32.add (memory.size $guest) (i32.const 18))", 1),
+        (r"\(memory\.size \$guest\)", "(i32.add (memory.size $guest) (i32.const 19))", 1),
         (no_head + r"(?:[^;]*?)(?=\n\s*\n|\n\s*\(func)", r"\1 (unreachable))", 9),
     )
     for pattern, replacement, least in steps:

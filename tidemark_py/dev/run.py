@@ -83,11 +83,26 @@ class Options:
     jit: str = "off"
     lazy: str = "auto"
     diagnose: Wanted = field(default_factory=Wanted)
+    stats: bool = False  # say how much ran as compiled code
 
 
 def say(text: str) -> None:
     """A line on our stderr, marked as ours."""
     print(f"tidemark: {text}", file=sys.stderr, flush=True)
+
+
+def translator_counters(s: Session) -> dict[str, int]:
+    """What the translator has done in this session (state/kernel_runtime.py). Raises SessionError."""
+    counters: dict[str, int] = s.ask("state")["state"]["counters"]
+    return {name[4:]: n for name, n in counters.items() if name.startswith("jit_")}
+
+
+def _share(n: dict[str, int]) -> str:
+    part = 100 * n["translated"] / max(n["instructions"], 1)
+    return (
+        f"{part:.1f} % of {n['instructions'] / 1e6:.1f} million instructions ran as compiled code:"
+        f" {n['regions']} regions ({n['bytes'] / 1024:.0f} KiB), {n['leaves']} returns to the interpreter"
+    )
 
 
 @contextlib.contextmanager
@@ -126,6 +141,8 @@ def run(o: Options, argv: list[str]) -> int:
             with _Streams(s, wants_terminal) as streams:
                 ended = s.run(command, watcher.output(streams.output), streams.read)
             watcher.report(ended, say)
+        if o.stats:
+            say(_share(translator_counters(s)))
         if ended.error:
             say(ended.error)
         if ended.timed_out:
@@ -276,7 +293,7 @@ def batch(o: Options, lines: IO[str], out: IO[str]) -> int:
                 bad += 1
                 result: dict[str, Any] = {"id": None, "error": f"line {n}: {e}"}
             else:
-                result = {"id": row.get("id", n), **_captured(s, command)}
+                result = {"id": row.get("id", n), **_captured(s, command, o.stats)}
             out.write(json.dumps(result, ensure_ascii=False) + "\n")
             out.flush()
     return 2 if bad else 0
@@ -303,7 +320,7 @@ def batch_command(row: dict[str, Any], o: Options) -> Command:
     )
 
 
-def _captured(s: Session, command: Command) -> dict[str, Any]:
+def _captured(s: Session, command: Command, stats: bool = False) -> dict[str, Any]:
     got: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
     dropped = 0
 
@@ -314,6 +331,7 @@ def _captured(s: Session, command: Command) -> dict[str, Any]:
         else:
             got[stream] += data
 
+    before = translator_counters(s) if stats else {}
     try:
         ended = s.run(command, output)
     except SessionError as e:  # not even a new host would start: say so, let the next line try again
@@ -336,6 +354,8 @@ def _captured(s: Session, command: Command) -> dict[str, Any]:
         result["diagnostics"] = ended.diagnostics
     if ended.crashes:
         result["crashes"] = ended.crashes
+    if stats:
+        result["jit"] = {name: n - before[name] for name, n in translator_counters(s).items()}
     if dropped:
         result["dropped_bytes"] = dropped
     return result

@@ -107,10 +107,15 @@ def _name(enum: Any, value: int) -> str:
         return str(value)
 
 
+# tk_jit_stat's numbers, in its order.
+TRANSLATOR_COUNTERS = ("translated", "instructions", "regions", "bytes", "links", "leaves", "refused", "anew")
+
+
 def read_counters(kernel: Kernel) -> dict[str, int]:
-    """kernel_counters by name."""
+    """kernel_counters by name, and the translator's under jit_ names (zero while it is off)."""
     raw = KernelCounters.unpack(kernel.peek(kernel.counters, KernelCounters.BYTES))
-    return {name: getattr(raw, name) for name in KernelCounters.OFFSET if name != "reserved"}
+    translator = {f"jit_{n}": int(kernel.call("tk_jit_stat", i)) for i, n in enumerate(TRANSLATOR_COUNTERS)}
+    return {name: getattr(raw, name) for name in KernelCounters.OFFSET if name != "reserved"} | translator
 
 
 def read_threads(kernel: Kernel, slots: int = 512) -> list[ThreadState]:
