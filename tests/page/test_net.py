@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
 from .conftest import Page
@@ -116,3 +119,42 @@ rt.close()
     assert ["resolve", "www.example.com", 0, False] in log
     assert ["connect", "11.1.2.3", 9, False] in log
     assert "unreachable" in after
+
+
+def test_plain_http_goes_by_fetch(page: Page) -> None:
+    """The page's own server can be read; one without CORS headers is a 502 with one sentence; others are refused."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        threading.Thread(target=answer_once, args=[silent], daemon=True).start()
+        out, body = page.run(f"""
+            from tidemark_py.net.fetch import FetchBackend
+            rt = await busybox(await new_runtime())
+            own, foreign = int(js.location.port), {silent.getsockname()[1]}
+            rt.net.hosts["web.test"] = "127.0.0.1"
+            rt.net.policy.allow("web.test")
+            await rt.net.use(FetchBackend(ports=[own, foreign], upgrade=False))
+            script = f"wget -q -O /tmp/got http://web.test:{{own}}/pyodide-lock.json; echo $?; wc -c < /tmp/got; "
+            script += f"wget -q -O - http://web.test:{{foreign}}/; wget -q -O - http://web.test:81/; "
+            script += f"printf 'GET / HTTP/1.1\\r\\n\\r\\n' | nc web.test {{foreign}}; "
+            script += f"printf 'no http\\r\\n\\r\\n' | nc web.test {{own}}"
+            done = await rt.run(["sh", "-c", script + " 2>&1"], timeout=40)
+            same = await rt.fs.read_file("/tmp/got") == (await (await js.fetch("pyodide-lock.json")).arrayBuffer()).to_bytes()
+            rt.close()
+            [done.stdout.decode() + done.stderr.decode(), same]
+        """)
+    assert body, out
+    assert out.startswith("0\n")
+    assert "502 Bad Gateway" in out and "CORS" in out, out
+    assert "unreachable" in out, out
+    assert "400 Bad Request" in out, out
+
+
+def answer_once(listener: socket.socket) -> None:
+    """A server without CORS headers."""
+    while True:
+        try:
+            made, _ = listener.accept()
+        except OSError:
+            return
+        with made:
+            made.recv(65536)
+            made.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import js
@@ -60,3 +62,34 @@ async def sha256(view: Any) -> str:
         return ""
     buffer = await js.crypto.subtle.digest("SHA-256", view)
     return bytes(buffer.to_bytes()).hex()
+
+
+class Answered:
+    """net.fetch.Answer"""
+
+    def __init__(self, response: Any) -> None:
+        self.status = int(response.status)
+        self.reason = str(response.statusText)
+        self.headers: Sequence[tuple[str, str]] = [(str(pair[0]), str(pair[1])) for pair in response.headers]
+        self._body = response.body
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """As they come."""
+        if not self._body:
+            return
+        reader = self._body.getReader()
+        while not (step := await reader.read()).done:
+            yield step.value.to_bytes()
+
+
+async def fetch_answer(url: str, method: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answered:
+    """One fetch. Raises OSError with a sentence: the browser does not say whether the server or its rules refused."""
+    options: dict[str, Any] = {"method": method, "headers": js.Object.fromEntries(to_js(list(headers)))}
+    options |= {"redirect": "follow", "credentials": "omit"}
+    if body:
+        options["body"] = to_js(body)
+    try:
+        return Answered(await js.fetch(url, js.Object.fromEntries(to_js(list(options.items()), depth=1))))
+    except Exception:
+        why = "its server is not there, or sends no CORS headers (Access-Control-Allow-Origin)"
+        raise OSError(errno.EHOSTUNREACH, f"The browser cannot read {url}: {why}.") from None

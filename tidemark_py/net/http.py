@@ -5,10 +5,10 @@ Called by sdk/preview_calls.py; the browser does what is above it (caching, redi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
-__all__ = ["BadResponse", "Response", "request"]
+__all__ = ["HOP", "BadResponse", "Headers", "Reader", "Response", "request"]
 
 HEAD_BYTES = 65536
 LINE_BYTES = 4096
@@ -34,15 +34,23 @@ class Stream(Protocol):
         """The end."""
 
 
-class _Reader:
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
+class Reader:
+    """Lines and bodies out of pieces. receive: some bytes; b"" at the end."""
+
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
+        self._receive = receive
         self.buffer = b""
+
+    async def more(self) -> bool:
+        """Is there anything left?"""
+        if not self.buffer:
+            self.buffer = await self._receive()
+        return bool(self.buffer)
 
     async def until(self, mark: bytes, most: int) -> bytes:
         """Up to and without `mark`."""
         while mark not in self.buffer:
-            data = await self.stream.read()
+            data = await self._receive()
             if not data or len(self.buffer) > most:
                 raise BadResponse("the answer's head is too long" if data else "the server closed in the middle")
             self.buffer += data
@@ -51,16 +59,56 @@ class _Reader:
 
     async def some(self, most: int) -> bytes:
         """1..most bytes; b"" at the end."""
-        if not self.buffer:
-            self.buffer = await self.stream.read()
+        await self.more()
         found, self.buffer = self.buffer[:most], self.buffer[most:]
         return found
+
+    async def body(self, coding: str | None, length: str | None) -> AsyncIterator[bytes]:
+        """By chunks, by length, or to the end, as the two headers say. Raises BadResponse when it is cut short."""
+        if coding is not None and coding.lower().endswith("chunked"):
+            async for piece in self._chunks():
+                yield piece
+            return
+        if length is None:
+            while piece := await self.some(1 << 20):
+                yield piece
+            return
+        if not length.isdecimal():
+            raise BadResponse(f"the body's length is {length!r}")
+        left = int(length)
+        while left:
+            piece = await self.some(left)
+            if not piece:
+                raise BadResponse(f"the body ends {left} bytes early")
+            left -= len(piece)
+            yield piece
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while True:
+            line = (await self.until(b"\r\n", LINE_BYTES)).partition(b";")[0].strip()
+            try:
+                left = int(line, 16)
+            except ValueError:
+                raise BadResponse(f"a chunk's length is {line[:20]!r}") from None
+            if left < 0:
+                raise BadResponse("a chunk's length is negative")
+            if left == 0:
+                while await self.until(b"\r\n", LINE_BYTES):
+                    pass
+                return
+            while left:
+                piece = await self.some(left)
+                if not piece:
+                    raise BadResponse("the answer ends in the middle of a chunk")
+                left -= len(piece)
+                yield piece
+            await self.until(b"\r\n", LINE_BYTES)
 
 
 class Response:
     """status, reason, headers as they came; body() once; close() always."""
 
-    def __init__(self, reader: _Reader, method: str, head: bytes) -> None:
+    def __init__(self, stream: Stream, reader: Reader, method: str, head: bytes) -> None:
         lines = head.decode("latin-1").split("\r\n")
         version, _, rest = lines[0].partition(" ")
         code, _, self.reason = rest.partition(" ")
@@ -71,6 +119,7 @@ class Response:
         if any(not colon or not name.strip() for name, colon, _ in pairs):
             raise BadResponse("a header of the answer is malformed")
         self.headers = [(name.strip(), value.strip()) for name, _, value in pairs]
+        self._stream = stream
         self._reader = reader
         self._without_body = method == "HEAD" or self.status in (204, 304)
 
@@ -86,49 +135,12 @@ class Response:
         """Pieces as they come. Raises BadResponse when it is cut short."""
         if self._without_body:
             return
-        if (self.header("transfer-encoding") or "").lower().endswith("chunked"):
-            async for piece in self._chunks():
-                yield piece
-            return
-        length = self.header("content-length")
-        if length is None:
-            while piece := await self._reader.some(1 << 20):
-                yield piece
-            return
-        if not length.isdecimal():
-            raise BadResponse(f"the answer's length is {length!r}")
-        left = int(length)
-        while left:
-            piece = await self._reader.some(left)
-            if not piece:
-                raise BadResponse(f"the answer ends {left} bytes early")
-            left -= len(piece)
+        async for piece in self._reader.body(self.header("transfer-encoding"), self.header("content-length")):
             yield piece
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        while True:
-            line = (await self._reader.until(b"\r\n", LINE_BYTES)).partition(b";")[0].strip()
-            try:
-                left = int(line, 16)
-            except ValueError:
-                raise BadResponse(f"a chunk's length is {line[:20]!r}") from None
-            if left < 0:
-                raise BadResponse("a chunk's length is negative")
-            if left == 0:
-                while await self._reader.until(b"\r\n", LINE_BYTES):
-                    pass
-                return
-            while left:
-                piece = await self._reader.some(left)
-                if not piece:
-                    raise BadResponse("the answer ends in the middle of a chunk")
-                left -= len(piece)
-                yield piece
-            await self._reader.until(b"\r\n", LINE_BYTES)
 
     async def close(self) -> None:
         """The connection's end."""
-        await self._reader.stream.close()
+        await self._stream.close()
 
 
 async def request(
@@ -146,8 +158,8 @@ async def request(
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
     await stream.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body)
-    reader = _Reader(stream)
+    reader = Reader(stream.read)
     while True:
-        response = Response(reader, method, await reader.until(b"\r\n\r\n", HEAD_BYTES))
+        response = Response(stream, reader, method, await reader.until(b"\r\n\r\n", HEAD_BYTES))
         if response.status >= 200 or response.status == 101:
             return response
