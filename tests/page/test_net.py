@@ -137,7 +137,8 @@ def test_plain_http_goes_by_fetch(page: Page) -> None:
             script += f"printf 'GET / HTTP/1.1\\r\\n\\r\\n' | nc web.test {{foreign}}; "
             script += f"printf 'no http\\r\\n\\r\\n' | nc web.test {{own}}"
             done = await rt.run(["sh", "-c", script + " 2>&1"], timeout=40)
-            same = await rt.fs.read_file("/tmp/got") == (await (await js.fetch("pyodide-lock.json")).arrayBuffer()).to_bytes()
+            wanted = (await (await js.fetch("pyodide-lock.json")).arrayBuffer()).to_bytes()
+            same = await rt.fs.read_file("/tmp/got") == wanted
             rt.close()
             [done.stdout.decode() + done.stderr.decode(), same]
         """)
