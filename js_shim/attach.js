@@ -29,7 +29,7 @@ export class Attached {
   /**
    * @param {{module: WebAssembly.Module, memory: WebAssembly.Memory, instance: number, port: MessagePort, waits: boolean,
    *   raise: (signo: number) => void, interrupted: () => boolean}} o
-   * raise: Python's handler of a signal is to run; interrupted: the page's stop button was pressed
+   * raise: Python's handler of a signal is to run; interrupted: the page's stop button was pressed; it says so once
    */
   constructor(o) {
     const pages = (STAGING_BYTES + HEAD_BYTES_MOST) / PAGE;
@@ -60,6 +60,7 @@ export class Attached {
     this.encoder = new TextEncoder();
     this.decoder = new TextDecoder();
     this.childChanged = false;
+    this.pressed = false;
     if (this.slot >= 0) {
       this.cell = new Int32Array(o.memory.buffer, this.exports.tk_host_cell() >>> 0, 1);
       this.pid = this.exports.tk_host_pid();
@@ -99,15 +100,19 @@ export class Attached {
     return at;
   }
 
-  /** Signals of this process, as they have come: a child's is noted in childChanged, others are Python's. True: one of Python's. */
-  takeSignals() {
+  /**
+   * Signals of this process, as they have come: a child's is noted in childChanged, others are Python's. True: one of
+   * Python's. idle: no Python waits, so nobody is to be interrupted, as at a shell's prompt.
+   * @param {boolean} [idle]
+   */
+  takeSignals(idle = false) {
     const set = this.half;
     this.view.setBigUint64(set, 0xffffffffffffffffn, true);
     const zero = this.timespec(set + 8, 0, 0);
     let any = false;
     for (let signo; (signo = this.attempt(SYSCALL.rt_sigtimedwait, set, 0, zero, 8)) > 0; ) {
       if (signo === LINUX.SIGCHLD) this.childChanged = true;
-      else {
+      else if (!idle || signo !== LINUX.SIGINT) {
         any = true;
         this.raise(signo);
       }
@@ -128,8 +133,16 @@ export class Attached {
       if (n > 0) return true;
       if (n < 0 && n !== -ERRNO.EINTR) return true; // the call that follows says what is wrong
       if (n === -ERRNO.EINTR && this.takeSignals()) return false;
-      if (this.interrupted()) return false;
+      if (this.interrupted()) {
+        this.raise(LINUX.SIGINT);
+        return false;
+      }
     }
+  }
+
+  /** The stop button's press becomes ours. */
+  press() {
+    if (this.interrupted()) this.pressed = true;
   }
 
   /** What the cell says now; hand it to ring(). */
@@ -141,7 +154,9 @@ export class Attached {
   rung(seen, ms) {
     const cell = /** @type {Int32Array} */ (this.cell);
     if (!(/** @type {any} */ (Atomics).waitAsync)) return new Promise((done) => setTimeout(done, Math.min(ms, NO_WAIT_ASYNC_MS)));
-    return /** @type {any} */ (Atomics).waitAsync(cell, 0, seen, ms).value;
+    const waiting = /** @type {any} */ (Atomics).waitAsync(cell, 0, seen, ms);
+    // before any Python runs, which might take the press for some callback's
+    return waiting.async ? waiting.value.then(() => this.press()) : waiting.value;
   }
 
   /** Calls back once the cell is no longer `seen`. @param {number} seen @param {() => void} callback */
@@ -153,10 +168,12 @@ export class Attached {
     else queueMicrotask(callback);
   }
 
-  /** takeSignals() for Python: 1 one of Python's, 2 a child's. */
-  signals() {
-    const bits = (this.takeSignals() ? 1 : 0) | (this.childChanged ? 2 : 0);
+  /** takeSignals() for Python: 1 one of Python's, 2 a child's, 4 the stop button. @param {boolean} idle */
+  signals(idle) {
+    if (!idle) this.press();
+    const bits = (this.takeSignals(idle) ? 1 : 0) | (!idle && this.pressed ? 4 : 0) | (this.childChanged ? 2 : 0);
     this.childChanged = false;
+    if (!idle) this.pressed = false;
     return bits;
   }
 

@@ -65,6 +65,8 @@ export class KernelFS {
     this.room = STAGING_BYTES - this.data;
     /** Guest paths on which something is mounted: these nodes must stay the same. @type {Map<string, any>} */
     this.pins = new Map();
+    /** Mounts of others that lost their directory. @type {any[]} */
+    this.hung = [];
     /** mount point here -> path in the guests' tree @type {Map<string, string>} */
     this.mounts = new Map();
     this.node_ops = this.nodeOps();
@@ -483,7 +485,24 @@ export class KernelFS {
   /** @param {string} point */
   unmount(point) {
     this.mounts.delete(point);
+    const { mounted } = this.FS.lookupPath(point, { follow_mount: false }).node;
+    // Emscripten would forget what is in them
+    this.hung.push(...mounted.mounts);
+    mounted.mounts = [];
     this.FS.unmount(point);
+  }
+  /** What others mounted on directories of ours is to be found at the same paths again. */
+  rehang() {
+    const { FS } = this;
+    const hung = this.hung;
+    this.hung = [];
+    for (const mount of hung) {
+      FS.mkdirTree(mount.mountpoint);
+      const { node } = FS.lookupPath(mount.mountpoint, { follow_mount: false });
+      if (FS.isMountpoint(node)) continue;
+      node.mounted = mount;
+      node.mount.mounts.push(mount);
+    }
   }
   /** What Emscripten's FS must do otherwise for our nodes; call it when no other KernelFS is open. */
   replace() {
@@ -512,6 +531,7 @@ export class KernelFS {
   /** Nothing of the kernel is to be seen here any more. */
   close() {
     for (const point of [...this.mounts.keys()].reverse()) this.unmount(point);
+    this.rehang();
     for (const [FS, name, old] of this.replaced.reverse()) FS[name] = old;
     this.replaced = [];
     this.closed = true;

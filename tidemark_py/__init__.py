@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from . import errors, layers
     from .errors import (
         BootError,
+        CannotWait,
         InternalError,
         IsolationError,
         KernelPanic,
@@ -28,6 +29,7 @@ __all__ = [
     "PIPE",
     "STDOUT",
     "BootError",
+    "CannotWait",
     "CompletedProcess",
     "FetchProgress",
     "FileStat",
@@ -51,7 +53,7 @@ __all__ = [
 
 _MODULES = ("errors", "layers")
 _HOMES = {"install": ".shims", "attach": ".shims.remote"}
-_ERRORS = tuple(name for name in __all__ if name.endswith(("Error", "Panic", "Crashed", "Closed")))
+_ERRORS = tuple(name for name in __all__ if name.endswith(("Error", "Panic", "Crashed", "Closed", "CannotWait")))
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ TidemarkError
 ├── KernelPanic         the kernel cannot go on; make a new Runtime
 ├── WorkerCrashed       the kernel worker or the process owner is gone; make a new Runtime
 ├── RuntimeClosed       used after close()
+├── CannotWait          synchronous Python on a page's main thread that JSPI cannot suspend: says what to do
 ├── LayerError          a layer is corrupted or of another format
 ├── StaleHandleError    somebody else holds what the handle named
 ├── SnapshotError       a snapshot is cut short, corrupted, or of another format or build
@@ -20,6 +21,7 @@ import errno
 
 __all__ = [
     "BootError",
+    "CannotWait",
     "InternalError",
     "IsolationError",
     "KernelPanic",
@@ -55,6 +57,10 @@ class WorkerCrashed(TidemarkError):
 
 class RuntimeClosed(TidemarkError):
     """The runtime was closed."""
+
+
+class CannotWait(TidemarkError):
+    """Synchronous code would have to wait where it cannot."""
 
 
 class LayerError(TidemarkError):

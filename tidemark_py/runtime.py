@@ -435,6 +435,14 @@ class Runtime(NetEvents):
         self._processes_may_run = True
         return self._ports[role].request(message)
 
+    def attach_joined(self, message: m.AttachJoined) -> m.AttachJoinedReply:
+        """A Pyodide is a process now."""
+        return self.attachments.noted(message)
+
+    def interrupt(self) -> None:
+        """SIGINT, as ^C on a terminal: KeyboardInterrupt in each attached Python that waits, and to its children."""
+        self.attachments.interrupt(2)
+
     async def port(self) -> Any:
         """A MessagePort for another worker's `await tidemark_py.attach(port)`: transfer it there."""
         return await self.attachments.new_port()

@@ -662,6 +662,7 @@ export const LINUX = Object.freeze({
   UTIME_OMIT: 1073741822,
   TIOCGWINSZ: 21523,
   TCGETS: 21505,
+  SIGINT: 2,
   SIGCHLD: 17,
 });
 /** What the runtime may know of a thread at one look: the status record of a hand-over. Byte offsets. */

@@ -54,6 +54,7 @@ export const MESSAGE = Object.freeze({
   PROCESS_CRASHED: "process.crashed",
   POOL_STATS: "pool.stats",
   ATTACH_OPEN: "attach.open",
+  ATTACH_JOINED: "attach.joined",
   ATTACH_CLOSE: "attach.close",
   POOL_CRASH: "pool.crash",
   KERNEL_CRASH: "kernel.crash",

@@ -123,12 +123,12 @@ class AttachedKernel:
 
     # ---- waiting ----
 
-    def signals(self) -> int:
-        """1: Python's handlers will run, 2: a child has changed state (or both)."""
+    def signals(self, idle: bool = False) -> int:
+        """1: Python handles one, 2: a child has changed state, 4: the stop button; or several. idle: nobody waits."""
         if self._closed is not None:
             raise self._closed
         try:
-            return int(self._signals())
+            return int(self._signals(idle))
         except JsException as e:
             raise self._lost(e) from None
 
@@ -204,8 +204,12 @@ async def open_attached(ask: Callable[[Any], Awaitable[Any]]) -> tuple[AttachedK
 
 
 def _interrupted() -> Any:
-    """() => whether the page's stop button (pyodide.setInterruptBuffer) was pressed."""
+    """() => whether the page's stop button (pyodide.setInterruptBuffer) was pressed: its press is taken."""
     from pyodide.code import run_js
 
-    check = run_js("(m) => () => Boolean(m.Py_EmscriptenSignalBuffer && m.Py_EmscriptenSignalBuffer[0])")
-    return check(module_of_pyodide)
+    take = """(m) => () => {
+      const pressed = Boolean(m.Py_EmscriptenSignalBuffer?.[0]);
+      if (pressed) m.Py_EmscriptenSignalBuffer[0] = 0;
+      return pressed;
+    }"""
+    return run_js(take)(module_of_pyodide)

@@ -12,13 +12,15 @@ import signal as signal_module
 import stat as st
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..abi.gen import linux
-from ..abi.gen.abi import Errno, Spawn, Syscall
+from ..abi.gen.abi import ENOTHERE, Spawn, Syscall
 from ..abi.gen.guest import Sigaction
 from ..abi.gen.messages import ProcessSpawn
 from ..channel.wire import linux_error
+from ..errors import CannotWait, NotHere
 from ..state.calls import DATA, RECORD, KernelCalls
 from .reactor import Reactor
 from .spawn import find_program, pack_request
@@ -26,7 +28,7 @@ from .spawn import find_program, pack_request
 __all__ = ["Attachment"]
 
 HANDLED = 8  # any address: the handler itself is Python's
-EAGAIN = -int(Errno.EAGAIN)
+FETCH_SECONDS = 0.01  # nobody tells an attached process that a body has come: it looks
 
 
 class Attachment:
@@ -35,7 +37,7 @@ class Attachment:
     def __init__(self, kernel: Any, files: Any, suspend: Callable[[Any], Any]) -> None:
         self.kernel, self.files = kernel, files
         self.calls = KernelCalls(kernel, kernel.staging_bytes)
-        self.reactor = Reactor(self.calls, kernel, suspend)
+        self.reactor = Reactor(self.calls, kernel, suspend, self.interrupt_children)
         self.pid: int = kernel.pid
         self.closed: Exception | None = None
         self.handle(signal_module.SIGCHLD, True)
@@ -145,11 +147,30 @@ class Attachment:
             umask=umask, memory_limit=0, preopens=[], capabilities=0,
         )  # fmt: skip
         request = pack_request(message, path, dict(fds), flags, self.calls.data_bytes)
-        self.kernel.write(DATA, request)
-        pid = int(self.kernel.call("tk_spawn", DATA, len(request)))
+        pid = -ENOTHERE
+
+        def started() -> bool:
+            nonlocal pid
+            self.kernel.write(DATA, request)
+            pid = int(self.kernel.call("tk_spawn", DATA, len(request)))
+            return pid != -ENOTHERE
+
+        if not started():
+            self.until_here(started, path)
         if pid < 0:
             raise linux_error(-pid, program)
         return pid
+
+    def until_here(self, here: Callable[[], bool], path: str) -> None:
+        """Wait for the body of a lazy layer's file, which is on its way. Raises NotHere where Python cannot."""
+        try:
+            self.reactor.wait(here, None, FETCH_SECONDS)
+        except CannotWait:
+            raise NotHere(path) from None
+
+    def missing(self, fd: int) -> int:
+        """How many bytes of an open file are not here; they are asked for."""
+        return int(self.kernel.call("tk_fetch_file", fd))
 
     def reap(self, pid: int, options: int = 0) -> tuple[int, int] | None:
         """wait4(2), not waiting: (pid, status) or None. Raises ChildProcessError."""
@@ -163,6 +184,13 @@ class Attachment:
         """kill(2). Handlers of this Python run when it was one of those meant."""
         self.calls.kill(pid, signal)
         self.reactor.take_signals()
+
+    def interrupt_children(self) -> None:
+        """SIGINT to the children that started no group of their own: this Python has had its own."""
+        self.handle(signal_module.SIGINT, False)
+        with suppress(OSError):
+            self.calls.kill(0, signal_module.SIGINT)
+        self.handle(signal_module.SIGINT, True)
 
     def handle(self, signal: int, handled: bool, ignored: bool = False) -> None:
         """sigaction(2): whether this Python has a handler. What has none does nothing to an attached process."""

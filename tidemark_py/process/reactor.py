@@ -25,6 +25,7 @@ __all__ = ["Reactor"]
 READ, WRITE = 0, 1
 EVENTS = (linux.EPOLLIN | linux.EPOLLPRI, linux.EPOLLOUT)
 MOST = 64
+PYTHONS, CHILDS, BUTTON = 1, 2, 4  # what signals() says
 FAILED = linux.EPOLLERR | linux.EPOLLHUP
 # How long the page's stop button may go unseen while synchronous code waits: the interpreter looks between two waits.
 SLICE_SECONDS = 0.1
@@ -34,12 +35,18 @@ EVENTS_AT = RECORD + 64
 class Reactor:
     """`suspend(awaitable)` waits for it in synchronous code, or raises where Python cannot wait."""
 
-    def __init__(self, calls: KernelCalls, kernel: Any, suspend: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, calls: KernelCalls, kernel: Any, suspend: Callable[[Any], Any], forward: Callable[[], None]
+    ) -> None:
         self._calls, self._kernel, self._suspend = calls, kernel, suspend
         self._epoll = calls.call(Syscall.epoll_create1, linux.EPOLL_CLOEXEC)
         self._waiters: dict[int, list[Later[None] | None]] = {}
         self._children: Later[None] | None = None
         self._armed = False
+        self._forward = forward
+        self._signalled = False
+        self._waiting = 0
+        self._interrupted = False
         kernel.on_ring(self._rung)
 
     # ---- what may be waited for ----
@@ -83,17 +90,38 @@ class Reactor:
 
     # ---- synchronous code ----
 
-    def wait(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Until `done()`; False after `seconds`. Raises TidemarkError where Python cannot wait."""
+    def wait(
+        self, done: Callable[[], bool], seconds: float | None = None, most_seconds: float = SLICE_SECONDS
+    ) -> bool:
+        """Until `done()`; False after `seconds`. It is asked after every event, and after `most_seconds` without one.
+
+        Raises TidemarkError where Python cannot wait, KeyboardInterrupt for the page's stop button, of which the
+        children hear too, as they would of ^C on a terminal.
+        """
+        self._signalled = False
+        self._waiting += 1
+        try:
+            return self._wait(done, seconds, most_seconds)
+        except KeyboardInterrupt:
+            if not self._signalled:
+                self._forward()
+            raise
+        finally:
+            self._waiting -= 1
+
+    def _wait(self, done: Callable[[], bool], seconds: float | None, most_seconds: float) -> bool:
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             seen = 0 if self._kernel.waits else self._kernel.seen()
             self.take_signals()
+            if self._interrupted:
+                self._interrupted = False
+                raise KeyboardInterrupt
             if not self._kernel.waits:
                 self._collect(0)
             if done():
                 return True
-            left = SLICE_SECONDS if end is None else min(end - time.monotonic(), SLICE_SECONDS)
+            left = most_seconds if end is None else min(end - time.monotonic(), most_seconds)
             if left <= 0:
                 return False
             if self._kernel.waits:
@@ -116,14 +144,20 @@ class Reactor:
         self._armed = True
         seen = self._kernel.seen()
         # what happened before the cell was read rings no more: look at once
-        stale = bool(self._kernel.signals() & 2) and self._children is not None
-        if stale:
-            self._child_changed()
+        before = self._children
+        if not self._waiting:
+            self.take_signals(True)
+        stale = before is not self._children
         self._kernel.ring(seen - 1 if self._watch() or stale else seen)
 
     def _rung(self) -> None:
         self._armed = False
-        self.turn()
+        try:
+            if not self._waiting:  # else it is for the one who waits
+                self.take_signals(True)
+            self._collect(0)
+        except KeyboardInterrupt:  # the stop button, met here by chance
+            self._interrupted = self._waiting > 0
         if self._children is not None or self._waiters:
             self._arm()
 
@@ -135,9 +169,12 @@ class Reactor:
             return False
         return int(self._kernel.call("tk_host_watch", self._epoll, linux.POLLIN)) != 0
 
-    def take_signals(self) -> None:
+    def take_signals(self, idle: bool = False) -> None:
         """Handlers of this Python, and who waits for children, hear of what has come."""
-        if self._kernel.signals() & 2:
+        came = self._kernel.signals(idle)
+        self._signalled = self._signalled or bool(came & PYTHONS)
+        self._interrupted = self._interrupted or bool(came & BUTTON)
+        if came & CHILDS:
             self._child_changed()
 
     def _child_changed(self) -> None:

@@ -73,6 +73,7 @@ async def _attach(runtime: Any, mounts: Mapping[str, str] | None) -> None:
     from ..runtime import DEFAULT_ENV
     from . import asyncio_subprocess, machine, subprocess, tree, users
     from . import os as os_shim
+    from . import pty as pty_shim
 
     kernel, files, instance = await open_attached(runtime.attachments.open)
     old = machine._machine
@@ -88,14 +89,14 @@ async def _attach(runtime: Any, mounts: Mapping[str, str] | None) -> None:
             runtime.attachments.close(instance)
 
     new.end = over
-    runtime.attachments.joined(new.end)
+    runtime.attachments.joined(instance, kernel.pid, new.end)
     machine.use(new)
     if not _patched:
         os_shim.patch()
         subprocess.patch()
         asyncio_subprocess.patch()
         users.patch()
-        users.patch()
+        pty_shim.patch()
         _patched = True
     os_shim.tell_handlers()
     tree.mount(new, tree.MOUNTS if mounts is None else mounts)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..errors import RuntimeClosed, TidemarkError
+from ..errors import CannotWait, RuntimeClosed, TidemarkError
 from ..host.blocking import can_block, run_blocking
 from ..process.attachment import Attachment
 
@@ -29,12 +29,12 @@ MOVED = RuntimeClosed("this Python was installed on another runtime since")
 
 
 def suspend(awaitable: Any) -> Any:
-    """Wait for it in synchronous code by JSPI. Raises TidemarkError where that is impossible."""
+    """Wait for it in synchronous code by JSPI. Raises CannotWait where that is impossible."""
     if not can_block():
         close = getattr(awaitable, "close", None)
         if close is not None:
             close()
-        raise TidemarkError(CANNOT_BLOCK)
+        raise CannotWait(CANNOT_BLOCK)
     return run_blocking(awaitable)
 
 

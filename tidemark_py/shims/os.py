@@ -18,6 +18,7 @@ import shutil
 import signal
 import stat
 import sys
+import termios
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +26,7 @@ from typing import Any
 
 from ..abi.gen import linux
 from ..abi.gen.abi import Syscall
-from ..abi.gen.guest import SiginfoChld
+from ..abi.gen.guest import SiginfoChld, Winsize
 from ..process.attachment import Attachment
 from ..state.calls import RECORD
 from .launch import DEVNULL, INHERIT, launch
@@ -93,12 +94,31 @@ class KernelIO(io.RawIOBase):
             self.close()
 
 
+def _bring(opened: Any, name: Any) -> None:
+    """A file of a lazy layer comes before it is read, where reading could not wait for it. Raises NotHere."""
+    attachment = current().attachment
+    if attachment.kernel.waits or attachment.closed is not None:
+        return
+    fd = attachment.descriptor(opened.fileno())
+    if fd < 0 or not attachment.missing(fd):
+        return
+    try:
+        path = os.path.abspath(os.fsdecode(name))
+        attachment.until_here(lambda: not attachment.missing(fd), current().guest_path(path) or path)
+    except BaseException:
+        opened.close()
+        raise
+
+
 def _open(
     file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,
     newline: str | None = None, closefd: bool = True, opener: Any = None,
 ) -> Any:  # fmt: skip
     if not isinstance(file, int) or isinstance(file, bool) or _waiting(file)[1] < 0:
-        return _real["open"](file, mode, buffering, encoding, errors, newline, closefd, opener)
+        opened = _real["open"](file, mode, buffering, encoding, errors, newline, closefd, opener)
+        if not isinstance(file, int):
+            _bring(opened, file)
+        return opened
     binary = "b" in mode
     if binary and encoding is not None:
         raise ValueError("binary mode doesn't take an encoding argument")
@@ -478,6 +498,10 @@ CONSTANTS = {
 }  # fmt: skip
 
 
+def _tcsetwinsize(fd: Any, winsize: tuple[int, int], /) -> None:
+    fcntl.ioctl(fd, linux.TIOCSWINSZ, Winsize(ws_row=winsize[0], ws_col=winsize[1]).pack())
+
+
 def patch() -> None:
     """Once; _real keeps CPython's own."""
     for name, function in NEW.items():
@@ -490,6 +514,7 @@ def patch() -> None:
     _real["fstat"] = os.fstat
     _real["fcntl"], fcntl.fcntl = fcntl.fcntl, _fcntl
     _real["ioctl"], fcntl.ioctl = fcntl.ioctl, _ioctl
+    termios.tcsetwinsize = _tcsetwinsize
     _real["signal"], signal.signal = signal.signal, _signal
     _real["open"] = builtins.open
     builtins.open = io.open = _open

@@ -26,6 +26,14 @@ SILENT = (
 )
 
 
+class _Remote(Attachments):
+    """The page's own Attachments hear of it, too."""
+
+    def noted(self, message: m.AttachJoined) -> m.AttachJoinedReply:
+        self._ask("page", message)
+        return super().noted(message)
+
+
 class AttachedRuntime:
     """A Runtime elsewhere: its files (`fs`), and what install() needs. close() lets go; the runtime runs on."""
 
@@ -33,7 +41,7 @@ class AttachedRuntime:
         self._over: Exception | None = None
         self._port = Port(raw, self)
         self.fs = RuntimeFS(self._port)
-        self.attachments = Attachments(self._ask)
+        self.attachments = _Remote(self._ask)
 
     def _ask(self, role: str, message: Any) -> Later[Any]:
         self.check()

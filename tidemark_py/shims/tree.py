@@ -2,7 +2,9 @@
 
 MOUNTS: the guests' root below /mnt/guest, and this Python's own /home/pyodide and /tmp, which become the guests' of the
 same names. What stands in such a directory is moved into the kernel once, when it is mounted (files that are open then
-stay with who opened them), and moved back when the runtime is closed: afterwards there is one copy, which both see.
+stay with who opened them), and moved back when the runtime is closed: meanwhile there is one copy, which both see. What
+guests have under the same name is replaced. Emscripten calls everything that is no directory, link or device a file:
+st_mode knows better.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import builtins
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..state.calls import KernelCalls
@@ -55,6 +58,8 @@ def _move_in(calls: KernelCalls, folder: str, guest: str, others: set[str]) -> N
         target = f"{guest.rstrip('/')}/{entry.name}"
         got = entry.stat(follow_symlinks=False)
         if entry.is_symlink():
+            with suppress(FileNotFoundError):  # this Python's own goes before what is there
+                calls.unlink(target)
             calls.symlink(os.readlink(entry.path), target)
         elif entry.is_dir():
             _directory(calls, target, stat.S_IMODE(got.st_mode) or 0o755)
@@ -63,7 +68,7 @@ def _move_in(calls: KernelCalls, folder: str, guest: str, others: set[str]) -> N
             _move_in(calls, entry.path, target, others)
             if any(other.startswith(f"{entry.path}/") for other in others):
                 continue
-        elif entry.is_file():
+        elif stat.S_ISREG(got.st_mode):
             with REAL_OPEN(entry.path, "rb") as f:
                 calls.write_file(target, f.read(), stat.S_IMODE(got.st_mode) & ~0o022)
         else:
@@ -87,6 +92,7 @@ def unmount(machine: Machine, alive: bool) -> None:
         files.unmount(point)
         for path, what, got in kept:
             _put(path, what, got)
+        files.rehang()
     machine.mounts.clear()
 
 
@@ -100,7 +106,7 @@ def _read(folder: str, kept: list[tuple[str, Any, Any]], others: set[str]) -> No
         elif entry.is_dir():
             kept.append((entry.path, None, got))
             _read(entry.path, kept, others)
-        elif entry.is_file():
+        elif stat.S_ISREG(got.st_mode):
             with REAL_OPEN(entry.path, "rb") as f:
                 kept.append((entry.path, f.read(), got))
 

@@ -1031,6 +1031,25 @@ class AttachOpen(Request[AttachOpenReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class AttachJoinedReply(Message):
+    """Answer to attach.joined."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttachJoined(Request[AttachJoinedReply]):
+    """It has become a process: a SIGINT for it and its children can be sent."""
+
+    NAME: ClassVar[str] = "attach.joined"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("instance", "int"), ("pid", "int"),)
+    REPLY: ClassVar[type[Message]] = AttachJoinedReply
+    instance: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttachCloseReply(Message):
     """Answer to attach.close."""
 
@@ -1314,6 +1333,7 @@ MESSAGES: dict[str, type[Message]] = {
     "process.crashed": ProcessCrashed,
     "pool.stats": PoolStats,
     "attach.open": AttachOpen,
+    "attach.joined": AttachJoined,
     "attach.close": AttachClose,
     "pool.crash": PoolCrash,
     "kernel.crash": KernelCrash,
@@ -1396,6 +1416,7 @@ class PageHandler(Protocol):
     def event_recorded(self, message: EventRecorded, /) -> None: ...
     def trace_recorded(self, message: TraceRecorded, /) -> None: ...
     def process_crashed(self, message: ProcessCrashed, /) -> None: ...
+    def attach_joined(self, message: AttachJoined, /) -> AttachJoinedReply | Awaitable[AttachJoinedReply]: ...
     def runtime_stopped(self, message: RuntimeStopped, /) -> None: ...
     def runtime_ready(self, message: RuntimeReady, /) -> None: ...
     def runtime_failed(self, message: RuntimeFailed, /) -> None: ...
