@@ -103,3 +103,25 @@ said
 """,
     )
     assert out == ["> a1\n> a2\n> b1\n", 1, 1]
+
+
+def test_gitpython_clones_a_local_repository_with_debians_git(run: Run) -> None:
+    """Both see the same files: git writes them, GitPython reads objects and refs by itself too. git wants a shell."""
+    out = run(["gitdb", "gitpython", "smmap"], ["deb:git,dash"], """
+os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = "/usr/bin/git"
+import git
+origin = git.Repo.init("/home/pyodide/origin", initial_branch="main")
+with origin.config_writer() as config:
+    config.set_value("user", "name", "Somebody").set_value("user", "email", "s@example.org")
+with open("/home/pyodide/origin/file", "w") as f:
+    f.write("one\\n")
+origin.index.add(["file"])
+first = origin.index.commit("first")
+origin.git.commit("--allow-empty", "-m", "second")
+clone = git.Repo.clone_from("/home/pyodide/origin", "/tmp/clone")
+commits = [c.message.strip() for c in clone.iter_commits()]
+clone.create_head("side").checkout()
+[commits, open("/tmp/clone/file").read(), str(clone.active_branch), clone.head.commit.parents[0] == first,
+ clone.commit("HEAD").tree["file"].data_stream.read().decode(), clone.is_dirty(), clone.remotes.origin.url]
+""")
+    assert out == [["second", "first"], "one\n", "side", True, "one\n", False, "/home/pyodide/origin"]

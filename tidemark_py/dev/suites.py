@@ -133,7 +133,7 @@ class Run:
             tests.unlink()
 
     def page(self, server: Server, browser: Browser) -> bool:
-        """One page; True when it came to the end, False when a test hung and another page must go on."""
+        """One page; True when it came to the end, False when another page must go on."""
         heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
         def take(_: str, text: str) -> None:
@@ -144,6 +144,7 @@ class Run:
                 say(text)
 
         page = browser.page(take)
+        seen = len(self.seen)
         current: dict[str, Any] | None = None
         limit = START_TIMEOUT_S
         try:
@@ -161,6 +162,9 @@ class Run:
                 current = m if m["kind"] == "start" else None
                 if m["kind"] == "end":
                     return True
+                if m["kind"] == "broken" and m["suite"] == "page" and len(self.seen) > seen:
+                    say(f"a page could not go on, another one does: {m['why'].strip()[-300:]}")
+                    return False
                 self.take(m)
         except BrowserError:
             if current is None:

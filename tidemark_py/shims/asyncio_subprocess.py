@@ -154,9 +154,38 @@ class _WritePipe(asyncio.WriteTransport):
                 self._owner.loop.call_soon(self._lose, None)
 
 
+class _Process:
+    """What get_extra_info("subprocess") gives: Popen's names that do not wait."""
+
+    def __init__(self, transport: _Transport, pid: int) -> None:
+        self._transport, self.pid = transport, pid
+        self.stdin = self.stdout = self.stderr = None  # the transport has them
+
+    @property
+    def returncode(self) -> int | None:
+        """Once the loop has heard of it."""
+        return self._transport.get_returncode()
+
+    def poll(self) -> int | None:
+        """The same: the loop waits, nobody else."""
+        return self.returncode
+
+    def send_signal(self, signal: int) -> None:
+        """kill(2)"""
+        self._transport.attachment.kill(self.pid, int(signal))
+
+    def terminate(self) -> None:
+        """SIGTERM"""
+        self.send_signal(15)
+
+    def kill(self) -> None:
+        """SIGKILL"""
+        self.send_signal(9)
+
+
 class _Transport(asyncio.SubprocessTransport):
     def __init__(self, loop: Any, protocol: Any, this: Machine, child: Child) -> None:
-        super().__init__({"subprocess": child})
+        super().__init__({"subprocess": _Process(self, child.pid)})
         self.loop, self.protocol, self._machine, self._child = loop, protocol, this, child
         self.attachment = this.attachment
         self._returncode: int | None = None
@@ -251,7 +280,7 @@ class _Transport(asyncio.SubprocessTransport):
             pipe.close()
         if self._returncode is None and self.attachment.closed is None:
             with suppress(ProcessLookupError):
-                self.attachment.kill(self._child.pid, 9)
+                self.get_extra_info("subprocess").kill()
 
 
 def _stream(value: Any) -> int:

@@ -24,7 +24,10 @@ from typing import Any
 import js
 
 import tidemark_py as tm
+from tidemark_py.shims.tree import MOUNTS
 
+# this Python sees the guests' programs where they are: sys.executable and /bin/sh exist
+GUEST_PROGRAMS = ("/usr/bin", "/bin")
 PROCESS_MARK = "__needs_processes__"
 WINDOWS = ("Windows", "_winapi", "msvcrt", "Win32", "win32")
 FORK = "needs os.fork: a Python in a tab cannot be copied"
@@ -152,11 +155,22 @@ def reap() -> None:
             pass
 
 
+async def clean_up(runtime: Any) -> None:
+    """No process of the test is left: children of this Python end when it has waited for them."""
+    killed = asyncio.ensure_future(runtime.kill_all(signal.SIGKILL))
+    while not killed.done():
+        reap()
+        await asyncio.wait([killed], timeout=0.02)
+    killed.result()
+    reap()
+
+
 async def main() -> None:
     """Everything that was asked for."""
     options = json.loads(js.suiteOptions)
     saved = await (await js.fetch("/pyodide-snapshot.bin")).arrayBuffer()
-    runtime = await tm.install(layers=["/layer.tdl"], snapshot=saved, jit=options["jit"])
+    mounts = {**MOUNTS, **{path: path for path in GUEST_PROGRAMS}}
+    runtime = await tm.install(layers=["/layer.tdl"], snapshot=saved, jit=options["jit"], mounts=mounts)
     sys.path.append(options["library"])
     lift_skips()
     done = set(options["done"])
@@ -183,8 +197,7 @@ async def main() -> None:
             kind = "left out" if outcome == "windows" else "result"
             why = text[-options["text"] :]
             say(kind=kind, suite=name, test=label, outcome=outcome, why=why, seconds=round(seconds, 3))
-            await runtime.kill_all(signal.SIGKILL)
-            reap()
+            await clean_up(runtime)
     say(kind="end")
 
 
