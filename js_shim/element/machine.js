@@ -17,6 +17,8 @@ import { isolate } from "./isolation.js";
  * @property {(text: string, saved: string) => void} [failed] `saved`: the name of kept files that are damaged, or ""
  */
 
+const PATIENCE_MS = 10_000;
+const MOST_PATIENCE_MS = 20_000; // the second try; the runtime's own limit ends the third
 const HERE = new URL("../", import.meta.url).href;
 
 /** One program of one element. */
@@ -81,6 +83,8 @@ export class Machine extends EventTarget {
     this.calls = new Map();
     this.last = 0;
     this.up = false;
+    /** @type {any[]} what a worker that is not up yet was told */
+    this.sent = [];
     /** @type {{ text: string, fraction: number }} */
     this.progress = { text: "Starting …", fraction: 0.05 };
   }
@@ -89,13 +93,35 @@ export class Machine extends EventTarget {
   async start() {
     const problem = await isolate(this.isolation);
     if (problem) throw new Error(problem);
-    if (this.worker) return;
+    if (!this.worker) this.#boot(PATIENCE_MS);
+  }
+
+  /** @param {number} patience ms until a kernel that does not come up is started anew */
+  #boot(patience) {
     // by way of a Blob, so that the elements also work from another origin
-    const code = new Blob([`import ${JSON.stringify(`${this.base}element/worker.js`)};`], { type: "text/javascript" });
+    const [script, base] = [`${this.base}element/worker.js`, this.base].map((text) => JSON.stringify(text));
+    const code = new Blob([`import { start } from ${script}; await start(${base});`], { type: "text/javascript" });
     this.worker = new Worker(URL.createObjectURL(code), { type: "module", name: "tidemark" });
-    this.worker.onmessage = (e) => this.#heard(e.data);
+    this.worker.onmessage = (e) => {
+      if (e.data.t === "progress" && e.data.kernel) this.#expect(patience);
+      this.#heard(e.data);
+    };
     this.worker.onerror = (e) => this.#lost(`The runtime's worker could not start: ${e.message || "its script did not load"}`);
-    this.post({ t: "boot", base: this.base });
+  }
+
+  /**
+   * Firefox now and then never runs a worker that a worker started: then all is begun anew, with more patience each time, since a
+   * machine may also be that busy.
+   * @param {number} patience
+   */
+  #expect(patience) {
+    const worker = this.worker;
+    setTimeout(() => {
+      if (this.up || !worker || this.worker !== worker || patience > MOST_PATIENCE_MS) return;
+      worker.terminate();
+      this.#boot(patience * 2);
+      for (const m of this.sent.filter((m) => !("s" in m) || this.sessions.has(m.s))) this.worker?.postMessage(m);
+    }, patience);
   }
 
   /** Opens a session. @param {Record<string, any>} options @param {Handlers} handlers @param {Transferable[]} [transfer] */
@@ -129,6 +155,7 @@ export class Machine extends EventTarget {
 
   /** @param {any} m @param {Transferable[]} [transfer] */
   post(m, transfer) {
+    if (!this.up && !transfer) this.sent.push(m);
     this.worker?.postMessage(m, transfer ?? []);
   }
 
@@ -137,6 +164,7 @@ export class Machine extends EventTarget {
     this.worker?.terminate();
     this.worker = null;
     this.up = false;
+    this.sent = [];
     const [sessions, calls] = [[...this.sessions.values()], [...this.calls.values()]];
     this.sessions.clear();
     this.calls.clear();
@@ -157,6 +185,7 @@ export class Machine extends EventTarget {
         break;
       case "up":
         this.up = true;
+        this.sent = [];
         break;
       case "output": {
         const drawn = () => this.post({ t: "ack", s: m.s, n: m.data.length });

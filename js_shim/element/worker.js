@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The worker of a page's elements: Pyodide, the wheel, and tidemark_py.sdk.elements, which does the work and owns the messages
- * (here: boot in; progress, up and fatal out).
+ * (here: progress, up and fatal).
  */
 
 /** @type {any[]} */
@@ -9,19 +9,11 @@ const early = [];
 let take = (/** @type {any} */ m) => void early.push(m);
 const scope = /** @type {any} */ (globalThis);
 
-scope.onmessage = (/** @type {MessageEvent} */ e) => {
-  if (e.data.t === "boot") boot(e.data.base).catch((error) => fail(error));
-  else take(e.data);
-};
+scope.onmessage = (/** @type {MessageEvent} */ e) => take(e.data);
 
-/** @param {any} error */
-function fail(error) {
-  scope.postMessage({ t: "fatal", text: String(error?.message ?? error) });
-}
-
-/** @param {string} text @param {number} fraction */
-function progress(text, fraction) {
-  scope.postMessage({ t: "progress", text, fraction });
+/** @param {string} text @param {number} fraction @param {boolean} [kernel] the runtime's workers are being started */
+function progress(text, fraction, kernel = false) {
+  scope.postMessage({ t: "progress", text, fraction, kernel });
 }
 
 /** Bytes of a file, unpacked when its name ends in .gz and the server did not do it. @param {string} url */
@@ -33,6 +25,21 @@ async function bytes(url) {
   if (!url.endsWith(".gz") || head[0] !== 0x1f || head[1] !== 0x8b) return body;
   const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
+}
+
+/**
+ * Called by the worker's own script (machine.js), which awaits it: in Firefox a worker whose script has ended may wait for ever for
+ * the workers it starts.
+ * @param {string} base where the runtime's files are
+ */
+export async function start(base) {
+  try {
+    await boot(base);
+  } catch (/** @type {any} */ error) {
+    // a Python traceback's last line says it
+    const text = String(error?.message ?? error).trim().split("\n").pop() ?? "";
+    scope.postMessage({ t: "fatal", text: text.replace(/^[\w.]+Error: /, "") });
+  }
 }
 
 /** @param {string} base */
@@ -57,7 +64,7 @@ async function boot(base) {
   const site = pyodide.runPython("import site; site.getsitepackages()[0]");
   pyodide.unpackArchive(wheel, "zip", { extractDir: site });
   pyodide.pyimport("tidemark_py.host.baked").check();
-  progress("Starting the kernel …", 0.5);
+  progress("Starting the kernel …", 0.5, true);
   const elements = pyodide.pyimport("tidemark_py.sdk.elements");
   const serving = await elements.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
   take = (m) => serving.take(m);
