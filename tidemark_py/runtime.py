@@ -30,6 +30,7 @@ from .layers.lazy import FetchProgress
 from .net.outside import NetEvents, RuntimeNet
 from .process.attachments import Attachments
 from .process.handle import CompletedProcess, Process
+from .process.machine import MachineHandles
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
@@ -256,7 +257,7 @@ def _as_bytes(data: bytes | str) -> bytes:
     return data.encode() if isinstance(data, str) else bytes(data)
 
 
-class Runtime(NetEvents):
+class Runtime(MachineHandles, NetEvents):
     """One kernel and its workers. `await Runtime.create()`, and close() at the end (or `async with`)."""
 
     def __init__(self) -> None:
@@ -292,6 +293,7 @@ class Runtime(NetEvents):
         snapshot_url: str | None = None,
         boot_seconds: float = BOOT_SECONDS,
         jit: Literal["off", "on", "forced"] = "off",
+        _restoring: bool = False,
     ) -> Runtime:
         """Start a kernel.
 
@@ -321,7 +323,9 @@ class Runtime(NetEvents):
                 "jit": JIT_MODES[jit],
                 "thread_url": place.thread_url,
                 "snapshot": saved,
+                "restoring": _restoring,
             }
+            self._build = place.build_id(module)
             self._frame_host = lambda: place.frames(memory)
             del module
             self._start_workers(place, topology, options)

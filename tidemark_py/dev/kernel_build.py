@@ -230,6 +230,14 @@ def _finish_wasm(raw: Path, guest: Path, out: Path) -> None:
     run([*binaryen("wasm-opt"), *FEATURES, *WASM_OPT, merged, "-o", out], f"wasm-opt {out.name}")
 
 
+def add_build_id(wasm: Path) -> None:
+    """Append the custom section build_id, the first 16 bytes of the file's SHA-256: a saved machine belongs to one."""
+    body = wasm.read_bytes()
+    name, value = b"build_id", hashlib.sha256(body).digest()[:16]
+    content = bytes([len(name)]) + name + value
+    wasm.write_bytes(body + bytes([0, len(content)]) + content)
+
+
 def build_wasm() -> Path:
     """build/kernel.wasm and kernel-wasi.wasm, and their copies in the package's assets.
 
@@ -250,6 +258,8 @@ def build_wasm() -> Path:
                 compiler.link(objs, raw, WASM_LINK)
                 variant_guest.write_text(accessors, encoding="utf-8")
                 list(pool.map(_finish_wasm, (raw, raw), (guest, variant_guest), (out, variant)))
+                for each in (out, variant):
+                    add_build_id(each)
             say(f"build/kernel.wasm: {out.stat().st_size:,} bytes")
             stamp.write_text(digest.hexdigest(), encoding="utf-8")
         ASSETS.mkdir(parents=True, exist_ok=True)

@@ -58,6 +58,11 @@ class Kernel(Protocol):
     def peek(self, address: int, size: int) -> bytes:
         """Bytes of kernel memory; address must lie in the part there since creation unless it is a blob."""
 
+    build_id: str  # of kernel.wasm: an image belongs to one
+
+    def image(self, address: int, size: int) -> bytes:
+        """A copy of kernel memory, wherever the memory ends now."""
+
     def throw(self, locked: bool) -> None:
         """For tests: throw out of this worker, with the kernel lock held or not."""
 

@@ -240,6 +240,9 @@ class FakeKernel:
         """Kernel memory."""
         return bytes(self.memory[address : address + size])
 
+    build_id = "fake"
+    image = peek
+
     def throw(self, locked: bool) -> None:
         """A panic, or nothing."""
         if locked:

@@ -16,7 +16,7 @@ from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 from ..errors import BootError, IsolationError
 from . import assets, node
 from .contract import Wire
-from .values import JsPort, text_of, to_wire
+from .values import JsPort, build_id_of, text_of, to_wire
 
 __all__ = ["PageHost", "RoleWorker", "check_isolation", "message_port", "new_channel", "shim_modules"]
 
@@ -150,6 +150,11 @@ class PageHost:
         """The kernel's variant for WebAssembly modules as a buffer, or None. Compiled by who first needs it."""
         data = assets.variant_bytes()
         return None if data is None else to_js(data)
+
+    @staticmethod
+    def build_id(module: Any) -> str:
+        """Which kernel.wasm it is."""
+        return build_id_of(module)
 
     def kernel_memory(self) -> tuple[Any, int]:
         """(shared memory, the most pages a memory may have here). Raises BootError."""

@@ -10,7 +10,7 @@ from pyodide.ffi import JsProxy, create_proxy, to_js
 
 from .contract import Wire
 
-__all__ = ["JsPort", "from_wire", "js_object", "kept_callback", "text_of", "to_wire"]
+__all__ = ["JsPort", "build_id_of", "from_wire", "js_object", "kept_callback", "text_of", "to_wire"]
 
 _object = js.Object
 _from_entries = _object.fromEntries
@@ -32,6 +32,12 @@ def to_wire(wire: Wire) -> tuple[Any, Any]:
                 buffers = js.Array.new()
             buffers.push(part)
     return value, buffers
+
+
+def build_id_of(module: Any) -> str:
+    """Which kernel.wasm a compiled module is: the hash its build wrote into it; "" when it has none."""
+    sections = js.WebAssembly.Module.customSections(module, "build_id")
+    return bytes(_u8.new(sections[0]).to_bytes()).hex() if sections.length else ""
 
 
 def js_object(mapping: dict[str, Any]) -> Any:

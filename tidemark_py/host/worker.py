@@ -15,7 +15,7 @@ from ..abi.gen.abi import STAGING_BYTES
 from ..errors import BootError, InternalError, KernelPanic
 from . import web
 from .contract import Wire
-from .values import JsPort, text_of, to_wire
+from .values import JsPort, build_id_of, text_of, to_wire
 
 __all__ = ["WorkerHost", "WorkerKernel"]
 
@@ -58,6 +58,7 @@ class WorkerKernel:
         self._staging = js.Uint8Array.new(staging.buffer, self.head_bytes, STAGING_BYTES)
         self._low = js.Uint8Array.new(options.memory.buffer)
         self._windows: dict[tuple[int, int], Any] = {}
+        self.build_id = build_id_of(options.module)
         self._tk_syscall = self._exports.tk_syscall
         self._copy_in = shim.copyIn
 
@@ -116,6 +117,11 @@ class WorkerKernel:
             if len(self._windows) < 4096:
                 self._windows[(address, size)] = window
         result: bytes = window.to_bytes()
+        return result
+
+    def image(self, address: int, size: int) -> bytes:
+        """A copy, not kept as a window."""
+        result: bytes = js.Uint8Array.new(self._memory.buffer, address, size).to_bytes()
         return result
 
     def poke(self, address: int, data: Any) -> None:

@@ -51,6 +51,7 @@ class Process:
         self.stderr = StreamReader(port, reply.stderr) if reply.stderr >= 0 else None
         self.stdin = StreamWriter(port, reply.stdin, owns=not tty) if reply.stdin >= 0 else None
         self._copies: list[asyncio.Task[None]] = []
+        self._copied: tuple[StreamReader | None, StreamReader | None] | None = None
 
     def __repr__(self) -> str:
         return f"<Process {self.pid} {self.args} returncode={self.returncode}>"
@@ -121,6 +122,7 @@ class Process:
 
     def _copy_out(self) -> None:
         """Streams of a spawn with None go where Python's own go."""
+        self._copied = (self.stdout, self.stderr)
         for reader, target in ((self.stdout, sys.stdout), (self.stderr, sys.stderr)):
             if reader is not None:
                 self._copies.append(asyncio.ensure_future(_copy(reader, target)))

@@ -77,7 +77,7 @@ def _start(shim: Any, options: Any) -> None:
     roles: list[Any] = []
     if role in (KERNEL_WORKER, TOGETHER):
         cap, guest_pages = int(options.memories_cap), int(options.guest_max_pages)
-        worker = KernelWorker(kernel, host, raw, cap, guest_pages, int(options.jit))
+        worker = KernelWorker(kernel, host, raw, cap, guest_pages, int(options.jit), bool(options.restoring))
         sinks[int(Role.KERNEL)] = worker.notified
         roles.append(worker)
     if role in (PROCESS_OWNER, TOGETHER):

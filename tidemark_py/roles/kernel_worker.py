@@ -25,6 +25,8 @@ from ..state.calls import DATA, DATA_BYTES, KernelCalls
 from ..state.events import EventReader
 from ..state.kernel_runtime import read_counters, read_kernel_runtime
 from ..state.records import StateRecords
+from ..state.saved_machine import LayerReference
+from ..state.saving import MachineRestorer, MachineSaver
 from .layer_fetcher import LayerFetcher
 
 __all__ = ["KernelWorker"]
@@ -40,7 +42,14 @@ class KernelWorker:
     """Implements KernelWorkerHandler. Call start() once."""
 
     def __init__(
-        self, kernel: Kernel, host: Host, page: RawPort, memories_cap: int, guest_max_pages: int, jit: int = 0
+        self,
+        kernel: Kernel,
+        host: Host,
+        page: RawPort,
+        memories_cap: int,
+        guest_max_pages: int,
+        jit: int = 0,
+        restoring: bool = False,
     ) -> None:
         self._kernel = kernel
         self._host = host
@@ -50,6 +59,9 @@ class KernelWorker:
         self.calls = KernelCalls(kernel)
         self.streams = StreamTable(self.calls)
         self.records = StateRecords(kernel)
+        self._layers: dict[int, LayerReference] = {}  # by address: bodies that a saved machine can name
+        self._saver = MachineSaver(kernel, host, self.records, self._layers)
+        self._restorer = MachineRestorer(kernel, host, memories_cap, guest_max_pages, jit) if restoring else None
         self._events = EventReader(kernel)
         self.net = NetGate(self.calls, self.page, self._events)
         self.fetcher = LayerFetcher(
@@ -59,7 +71,10 @@ class KernelWorker:
         self._over = False
 
     def start(self) -> None:
-        """Boot the kernel and become init. Raises OSError or KernelPanic."""
+        """Boot the kernel and become init; or wait for a saved machine. Raises OSError or KernelPanic."""
+        if self._restorer is not None:
+            self.page.send(m.RuntimeReady(ROLE))
+            return
         if self._jit:
             self._kernel.call("tk_jit_mode", self._jit)
         for name, arguments in (("tk_boot", self._limits), ("tk_host_attach", (INIT, 0))):
@@ -280,7 +295,8 @@ class KernelWorker:
         if not whole or await self._host.sha256(message.index) != message.manifest.get("index_sha256"):
             layer.verify()  # names the file
             raise LayerError(f"{message.name}: corrupted (the manifest's hash of the whole differs)")
-        self._add_layer(message.root, message.name, message.index, message.blob, layer.blob_bytes)
+        sha256 = str(message.manifest["blob_sha256"])
+        self._add_layer(message.root, message.name, message.index, message.blob, layer.blob_bytes, sha256=sha256)
         return m.FsApplyLayerReply(entries=LayerHeader.unpack(message.index).entries)
 
     def fs_apply_layer_url(self, message: m.FsApplyLayerUrl) -> Awaitable[m.FsApplyLayerUrlReply]:
@@ -304,11 +320,19 @@ class KernelWorker:
         manifest, index, blob = file_parts(_bytes(data, 0, LayerFile.BYTES), _size(data), url)
         layer = Layer(parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url)
         layer.verify(trust_blob=await self._host.sha256(layer.blob) == layer.manifest.get("blob_sha256"))
-        self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes)
+        sha256 = str(layer.manifest["blob_sha256"])
+        self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes, sha256=sha256)
         return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(layer.index).entries)
 
     def _add_layer(
-        self, root: int, name: str, index: bytes, blob: Any, blob_bytes: int, lazy: LazyLayer | None = None
+        self,
+        root: int,
+        name: str,
+        index: bytes,
+        blob: Any,
+        blob_bytes: int,
+        lazy: LazyLayer | None = None,
+        sha256: str = "",
     ) -> int:
         """The kernel's number of a lazy blob, else 0. Raises LayerError."""
         index_at = self._copy_in(index, len(index), name)
@@ -319,6 +343,8 @@ class KernelWorker:
             result = int(self._kernel.call("tk_layer_apply", *numbers))
             if result < 0:
                 raise LayerError(f"{name}: the kernel refused the layer: {linux_error(-result).strerror}")
+            if sha256:
+                self._layers[blob_at] = LayerReference(name, sha256, blob_at, blob_bytes)
             blob_at = 0  # the root holds it now
         finally:
             self._kernel.call("tk_blob_free", index_at, len(index))
@@ -540,6 +566,47 @@ class KernelWorker:
         if size < 0:
             raise linux_error(-size)
         return self._kernel.read(DATA, size)
+
+    # ---- saved machines ----
+
+    def machine_image(self, message: m.MachineImage) -> Awaitable[m.MachineImageReply]:
+        """A copy of everything."""
+        return self._machine_image(message.embed_layers)
+
+    async def _machine_image(self, embed_layers: bool) -> m.MachineImageReply:
+        await self._saver.image(embed_layers, lambda: self.page.send(m.MachineImaged()))
+        return m.MachineImageReply()
+
+    def machine_save(self, message: m.MachineSave) -> m.MachineSaveReply:
+        """The copy as a file."""
+        return m.MachineSaveReply(self._saver.file(message.processes))
+
+    @property
+    def _restoring(self) -> MachineRestorer:
+        if self._restorer is None:
+            raise TidemarkError("this kernel runs already: restore into a new Runtime")
+        return self._restorer
+
+    def machine_restore(self, message: m.MachineRestore) -> m.MachineRestoreReply:
+        """Kernel memory."""
+        self._restoring.restore(message.saved)
+        return m.MachineRestoreReply()
+
+    def machine_restore_layer(self, message: m.MachineRestoreLayer) -> Awaitable[m.MachineRestoreLayerReply]:
+        """Bodies."""
+        return self._machine_restore_layer(message)
+
+    async def _machine_restore_layer(self, message: m.MachineRestoreLayer) -> m.MachineRestoreLayerReply:
+        await self._restoring.layer(message.sha256, message.blob)
+        return m.MachineRestoreLayerReply()
+
+    def machine_start(self, message: m.MachineStart) -> m.MachineStartReply:
+        """From now on this is init."""
+        references = self._restoring.start()
+        self._restorer = None
+        self._layers.update({r.address: r for r in references})
+        self._reap()
+        return m.MachineStartReply()
 
     def kernel_crash(self, message: m.KernelCrash) -> m.KernelCrashReply:
         """Test hook."""

@@ -5,7 +5,7 @@ Owner: the kernel worker. What only a process's own worker can reach is an erran
 
 from __future__ import annotations
 
-from ..abi.gen.abi import Errno, State, StateRegisters, StateThread
+from ..abi.gen.abi import Errno, State, StatePages, StateRegisters, StateThread
 from ..channel.later import Later
 from ..channel.wire import linux_error
 from ..host.contract import Kernel
@@ -13,9 +13,15 @@ from .calls import DATA, DATA_BYTES
 
 __all__ = ["StateRecords"]
 
-ERRANDS = (State.THREAD, State.GUEST_MEMORY)
+PAGES_BYTES = StatePages.BYTES + 256 * 4096
 RECORD_BYTES_MOST = min(DATA_BYTES, 2 << 20)
-THREAD_BYTES = StateThread.BYTES + StateRegisters.BYTES
+# kinds that are errands, and how long their results are (0: as asked)
+ERRANDS: dict[int, int] = {
+    State.THREAD: StateThread.BYTES + StateRegisters.BYTES,
+    State.REGISTERS: StateRegisters.BYTES,
+    State.PAGES: PAGES_BYTES,
+    State.GUEST_MEMORY: 0,
+}
 
 
 class StateRecords:
@@ -28,7 +34,7 @@ class StateRecords:
     def read(self, kind: int, pid: int, object: int, size: int) -> bytes | Later[bytes]:
         """The record; of memory: `size` bytes at address `object`. Raises OSError."""
         if kind in ERRANDS:
-            return self._begin(kind, pid, object, THREAD_BYTES if kind == State.THREAD else size, write=False)
+            return self._begin(kind, pid, object, ERRANDS[kind] or size, write=False)
         room = size if kind == State.KERNEL_MEMORY else RECORD_BYTES_MOST
         return self._kernel.read(DATA, self._checked("tk_state_read", kind, pid, object, DATA, room))
 

@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "9e65e6df2b36a974b928359d364d3b15091956c9c2fdcdf243361c4a29eb263c"
-ABI_HASH32: Final = 0x9e65e6df
+ABI_HASH: Final = "d03189063e9cb9a1be17fac1eacca4069501cdb8b19878828d7621d4f26d4aab"
+ABI_HASH32: Final = 0xd0318906
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -343,6 +343,7 @@ class Start(IntEnum):
     FORK = 2  # fresh memory, take the pages from the parent
     THREAD = 3  # on the memory of memory_owner
     WASI = 4  # a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality)
+    RESTORE = 5  # fresh memory, pages and registers of a saved machine
 
 
 class Role(IntEnum):
@@ -443,6 +444,8 @@ class State(IntEnum):
     GUEST_MEMORY = 7  # bytes of a process's memory; by errand
     KERNEL_MEMORY = 8  # bytes of kernel memory
     KERNEL_RUNTIME = 9  # KernelRuntimeState: Python alone
+    PAGES = 10  # state_pages of a process from page `object` on; by errand, only read
+    REGISTERS = 11  # state_registers of a thread as they stand; by errand, only read
 
 
 class OfdKind(IntEnum):
@@ -2469,4 +2472,68 @@ class CallUse:
             v[17],
             v[18],
             v[19],
+        )
+
+
+@dataclass(slots=True)
+class StatePages:
+    """Pages of a process's memory that its files cannot give again; after it `count` times PAGE_BYTES."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<II256I")
+    BYTES: ClassVar[int] = 1032
+    OFFSET: ClassVar[dict[str, int]] = {
+        "count": 0,
+        "next": 4,
+        "page": 8,
+    }
+    count: int = 0
+    next: int = 0
+    page: tuple[int, ...] = (0,) * 256
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.count,
+            self.next,
+            *self.page,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> StatePages:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            tuple(v[2:258]),
+        )
+
+
+@dataclass(slots=True)
+class ImageRange:
+    """A piece of kernel memory, in whole pages: what a saved machine must have, or a layer's bodies."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QQ")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "address": 0,
+        "bytes": 8,
+    }
+    address: int = 0
+    bytes: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.address,
+            self.bytes,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> ImageRange:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
         )

@@ -902,6 +902,105 @@ class StateWrite(Request[StateWriteReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class MachineImageReply(Message):
+    """Answer to machine.image."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineImage(Request[MachineImageReply]):
+    """Freeze every guest thread, keep a copy of all memories, go on."""
+
+    NAME: ClassVar[str] = "machine.image"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("embed_layers", "bool"),)
+    REPLY: ClassVar[type[Message]] = MachineImageReply
+    embed_layers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachineImaged(Message):
+    """Sent at the moment of machine.image's copy: what came before it was read before, what comes after it was not."""
+
+    NAME: ClassVar[str] = "machine.imaged"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSaveReply(Message):
+    """Answer to machine.save."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("saved", "bytes"),)
+    saved: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSave(Request[MachineSaveReply]):
+    """The copy of machine.image as one file."""
+
+    NAME: ClassVar[str] = "machine.save"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("processes", "json"),)
+    REPLY: ClassVar[type[Message]] = MachineSaveReply
+    processes: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRestoreReply(Message):
+    """Answer to machine.restore."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRestore(Request[MachineRestoreReply]):
+    """This kernel, which was not booted, becomes the saved machine; nothing runs yet."""
+
+    NAME: ClassVar[str] = "machine.restore"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("saved", "bytes"),)
+    REPLY: ClassVar[type[Message]] = MachineRestoreReply
+    saved: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRestoreLayerReply(Message):
+    """Answer to machine.restore_layer."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRestoreLayer(Request[MachineRestoreLayerReply]):
+    """Bodies of a layer that the saved machine names."""
+
+    NAME: ClassVar[str] = "machine.restore_layer"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("sha256", "str"), ("blob", "object"),)
+    REPLY: ClassVar[type[Message]] = MachineRestoreLayerReply
+    sha256: str
+    blob: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStartReply(Message):
+    """Answer to machine.start."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStart(Request[MachineStartReply]):
+    """Everything is there: the threads go on."""
+
+    NAME: ClassVar[str] = "machine.start"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    REPLY: ClassVar[type[Message]] = MachineStartReply
+
+
+@dataclass(frozen=True, slots=True)
 class EventListenReply(Message):
     """Answer to event.listen."""
 
@@ -1325,6 +1424,12 @@ MESSAGES: dict[str, type[Message]] = {
     "state.snapshot": StateSnapshot,
     "state.read": StateRead,
     "state.write": StateWrite,
+    "machine.image": MachineImage,
+    "machine.imaged": MachineImaged,
+    "machine.save": MachineSave,
+    "machine.restore": MachineRestore,
+    "machine.restore_layer": MachineRestoreLayer,
+    "machine.start": MachineStart,
     "event.listen": EventListen,
     "event.recorded": EventRecorded,
     "trace.set": TraceSet,
@@ -1397,6 +1502,11 @@ class KernelWorkerHandler(Protocol):
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...
     def state_read(self, message: StateRead, /) -> StateReadReply | Awaitable[StateReadReply]: ...
     def state_write(self, message: StateWrite, /) -> StateWriteReply | Awaitable[StateWriteReply]: ...
+    def machine_image(self, message: MachineImage, /) -> MachineImageReply | Awaitable[MachineImageReply]: ...
+    def machine_save(self, message: MachineSave, /) -> MachineSaveReply | Awaitable[MachineSaveReply]: ...
+    def machine_restore(self, message: MachineRestore, /) -> MachineRestoreReply | Awaitable[MachineRestoreReply]: ...
+    def machine_restore_layer(self, message: MachineRestoreLayer, /) -> MachineRestoreLayerReply | Awaitable[MachineRestoreLayerReply]: ...
+    def machine_start(self, message: MachineStart, /) -> MachineStartReply | Awaitable[MachineStartReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
     def trace_set(self, message: TraceSet, /) -> TraceSetReply | Awaitable[TraceSetReply]: ...
     def calls_used(self, message: CallsUsed, /) -> CallsUsedReply | Awaitable[CallsUsedReply]: ...
@@ -1413,6 +1523,7 @@ class PageHandler(Protocol):
     def net_queried(self, message: NetQueried, /) -> None: ...
     def net_refused(self, message: NetRefused, /) -> None: ...
     def net_listening(self, message: NetListening, /) -> None: ...
+    def machine_imaged(self, message: MachineImaged, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...
     def trace_recorded(self, message: TraceRecorded, /) -> None: ...
     def process_crashed(self, message: ProcessCrashed, /) -> None: ...

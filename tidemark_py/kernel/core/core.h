@@ -73,6 +73,9 @@ void *kpages_alloc(u32 pages); /* 4 KiB aligned, not zeroed */
 void kpages_free(void *p, u32 pages);
 u64 kheap_used_bytes(void);
 u64 kheap_total_bytes(void);
+/* What counts of the heap: runs in use, and the first page of free ones (their links). Up to `room` of them; how many
+ * there are. None where the heap is malloc's. */
+u32 kheap_ranges(struct image_range *to, u32 room);
 /* Test hook: the n-th allocation from now fails (0 = off). */
 void kheap_fail_after(u32 n);
 

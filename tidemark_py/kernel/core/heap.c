@@ -51,6 +51,7 @@ void kpages_free(void *p, u32 pages) {
   free(p);
 }
 u64 kheap_total_bytes(void) { return counters.heap_used; }
+u32 kheap_ranges(struct image_range *to, u32 room) { return (void)to, (void)room, 0; }
 #else
 
 #define HEAP_MAX_PAGES (1u << 20) /* 4 GiB */
@@ -180,6 +181,26 @@ void *kpages_alloc(u32 pages) {
 void kpages_free(void *p, u32 pages) {
   ASSERT_LOCKED();
   if (p) run_free(p, pages);
+}
+
+u32 kheap_ranges(struct image_range *to, u32 room) {
+  ASSERT_LOCKED();
+  u32 count = 0;
+  u64 end = 0; /* of the last one */
+  for (u32 page = 0; page < heap_pages;) {
+    bool is_free = run_pages[page] & RUN_FREE;
+    u32 pages = run_pages[page] & ~RUN_FREE;
+    u64 address = (u64)(uintptr_t)page_address(page), bytes = (u64)(is_free ? 1 : pages) * PAGE_BYTES;
+    if (count && end == address) {
+      if (count <= room) to[count - 1].bytes += bytes;
+    } else {
+      if (count < room) to[count] = (struct image_range){.address = address, .bytes = bytes};
+      count++;
+    }
+    end = address + bytes;
+    page += pages;
+  }
+  return count;
 }
 
 /* ---- slabs ---- */

@@ -372,6 +372,10 @@ int root_drop(u32 root);                            /* frees the writable part; 
 int layer_apply(u32 root, const void *index, u32 index_bytes, u8 *blob, u64 blob_bytes, u32 lazy_shift);
 /* Bytes of a regular file that a lazy layer has not brought yet; advise: they are asked for, without waiting. */
 u64 file_missing(struct inode *ino, bool advise);
+/* The blobs of all layers in use (not the lazy ones): up to `room` ranges, how many there are; twice where two roots
+ * share one. */
+u32 layer_blobs(struct image_range *to, u32 room);
+bool lazy_all_here(void); /* every body of every lazy layer */
 void file_boot(void);
 /* Memory file systems made at run time: mount(2) of tmpfs, memfd_create. limit in 4 KiB blocks, 0: the default. */
 struct superblock *memfs_new(const char *type, u64 limit_blocks);

@@ -157,3 +157,8 @@ void fetch_done(u32 blob, u32 chunk, bool ok) {
   else b->failed_ns = host_monotonic_ns();
   wait_wake(&b->wait, 0);
 }
+
+bool lazy_all_here(void) {
+  LIST_FOR(b, &blobs, struct lazy_blob, link) if (b->here != b->chunks) return false;
+  return true;
+}

@@ -139,3 +139,17 @@ void file_boot(void) {
   fs_type_register("tmpfs", tmpfs_make);
   fs_type_register("devtmpfs", devfs_new);
 }
+
+u32 layer_blobs(struct image_range *to, u32 room) {
+  u32 count = 0;
+  for (u32 i = 0; i < MAX_ROOTS; i++) {
+    const struct memfs *fs = root_memfs(i);
+    for (const struct frozen_blob *b = fs ? fs->tree->blobs : NULL; b; b = b->next) {
+      if (!b->bytes || b->lazy) continue;
+      if (count < room)
+        to[count] = (struct image_range){.address = (u64)(uintptr_t)b->bytes, .bytes = (u64)b->pages * PAGE_BYTES};
+      count++;
+    }
+  }
+  return count;
+}

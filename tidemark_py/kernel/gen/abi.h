@@ -2221,6 +2221,7 @@
 #define START_FORK 2 /* fresh memory, take the pages from the parent */
 #define START_THREAD 3 /* on the memory of memory_owner */
 #define START_WASI 4 /* a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality) */
+#define START_RESTORE 5 /* fresh memory, pages and registers of a saved machine */
 
 /* ROLE_*: whom host_notify tells */
 #define ROLE_OWNER 0 /* process owner */
@@ -2294,6 +2295,8 @@
 #define STATE_GUEST_MEMORY 7 /* bytes of a process's memory; by errand */
 #define STATE_KERNEL_MEMORY 8 /* bytes of kernel memory */
 #define STATE_KERNEL_RUNTIME 9 /* KernelRuntimeState: Python alone */
+#define STATE_PAGES 10 /* state_pages of a process from page `object` on; by errand, only read */
+#define STATE_REGISTERS 11 /* state_registers of a thread as they stand; by errand, only read */
 
 /* OFD_KIND_*: state_fd.kind, state_ofd.kind */
 #define OFD_KIND_FILE 0 /* regular file */
@@ -2873,6 +2876,26 @@ _Static_assert(offsetof(struct call_use, nr) == 16, "call_use.nr");
 _Static_assert(offsetof(struct call_use, reserved) == 20, "call_use.reserved");
 _Static_assert(offsetof(struct call_use, count) == 24, "call_use.count");
 _Static_assert(offsetof(struct call_use, refused) == 28, "call_use.refused");
+
+/* Pages of a process's memory that its files cannot give again; after it `count` times PAGE_BYTES. owner: kernel/task/errand.c */
+struct state_pages {
+  u32 count; /* at most 256 */
+  u32 next; /* page to go on from; all ones: no more */
+  u32 page[256]; /* page numbers */
+};
+_Static_assert(sizeof(struct state_pages) == 1032, "state_pages");
+_Static_assert(offsetof(struct state_pages, count) == 0, "state_pages.count");
+_Static_assert(offsetof(struct state_pages, next) == 4, "state_pages.next");
+_Static_assert(offsetof(struct state_pages, page) == 8, "state_pages.page");
+
+/* A piece of kernel memory, in whole pages: what a saved machine must have, or a layer's bodies. owner: kernel/host/machine.c */
+struct image_range {
+  u64 address;
+  u64 bytes;
+};
+_Static_assert(sizeof(struct image_range) == 16, "image_range");
+_Static_assert(offsetof(struct image_range, address) == 0, "image_range.address");
+_Static_assert(offsetof(struct image_range, bytes) == 8, "image_range.bytes");
 
 /* time(7) */
 struct guest_timespec {

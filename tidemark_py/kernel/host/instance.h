@@ -7,6 +7,7 @@ void instance_enter(u32 id, double epoch_ms); /* epoch_ms: this worker's perform
 void instance_leave(void);
 double clock_boot_ms(void); /* where it is 0, in milliseconds since 1970 */
 void instance_spin(bool on); /* this instance's worker may not wait (a page's main thread) */
+void clock_set(u64 monotonic_ns); /* CLOCK_MONOTONIC is that now: a saved machine's time goes on */
 void clock_boot(void);     /* CLOCK_MONOTONIC starts near zero here */
 u32 lock_owner(void);      /* instance + 1 or 0 */
 u8 *instance_area(u32 id); /* low end of the stack */

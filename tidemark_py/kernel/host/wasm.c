@@ -27,6 +27,7 @@ void instance_enter(u32 id, double epoch) {
 }
 void instance_leave(void) { kassert(*canary() == CANARY); }
 
+void clock_set(u64 ns) { boot_ms = epoch_ms + import_now_ms() - (double)ns / 1e6; }
 void clock_boot(void) { boot_ms = epoch_ms + import_now_ms() - 1; }
 double clock_boot_ms(void) { return boot_ms; }
 u64 host_realtime_ns(void) { return (u64)((epoch_ms + import_now_ms()) * 1e6); }

@@ -61,6 +61,7 @@ struct mm {
   bool lazy_files;       /* some area may show a file body that is not here yet */
   bool all_resident;     /* a staging memory of an attached role: every page RW, no areas */
   struct mm_errand *errands; /* mm/errand.h */
+  void *restored;        /* pages of a saved machine, until a worker has them: task/restore.c */
 };
 
 /* The address space whose guest memory this instance is bound to: task/ sets it wherever it sets `current` (NULL with
@@ -132,6 +133,8 @@ int user_atomic32(uaddr_t addr, enum mm_atomic op, u32 operand, u32 expected, u3
 /* fork page transfer, own memory of the caller (task/fork.c drives it).
  * mm_dirty_next: next page number >= page whose bytes fork must copy, or -1. */
 i64 mm_dirty_next(const struct mm *mm, u32 page);
+/* The same for saving: also what fork does not give to a child. */
+i64 mm_saved_next(const struct mm *mm, u32 page);
 void mm_page_export(u32 page, void *dst);            /* guest -> kernel, PAGE_BYTES */
 int mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest, sets permission byte by its area;
                                                                  0 or -ENOMEM when the guest memory cannot grow */

@@ -99,6 +99,16 @@ i64 mm_dirty_next(const struct mm *mm, u32 page) {
   return -1;
 }
 
+i64 mm_saved_next(const struct mm *mm, u32 page) {
+  for (u32 i = area_index(mm, page); i < mm->vma_count; i++) {
+    const struct vma *v = &mm->vmas[i];
+    if (v->shared) continue;
+    u32 found = pages_next(MAX(page, v->start), v->end, PERM_DIRTY);
+    if (found < v->end) return found;
+  }
+  return -1;
+}
+
 void mm_page_export(u32 page, void *dst) { guest_copy_to_kernel(dst, (u32)page_addr(page), PAGE_BYTES); }
 
 int mm_page_import(struct mm *mm, u32 page, const void *src) {

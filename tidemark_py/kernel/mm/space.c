@@ -28,7 +28,7 @@ struct mm *mm_fork(const struct mm *from) {
   mm->mapped_bytes = mm->writable_bytes = 0;
   mm->resident_pages = mm->dirty_pages = 0;
   mm->code = mm->jit = NULL;
-  mm->errands = NULL;
+  mm->errands = NULL, mm->restored = NULL;
   mm->external_code = false;
   memset(mm->regblocks_used, 0, sizeof(mm->regblocks_used)); /* one thread goes on in the child */
   if (area_reserve(mm, from->vma_count) < 0) {

@@ -88,6 +88,7 @@ u32 sys_dispatch(void) {
                                                                           : call_locked(row, nr, t->syscall_args);
   if (UNLIKELY(current != t)) return STATUS_CONTINUE; /* t may run elsewhere by now */
   t->in_guest_call = false;
+  if (UNLIKELY(freezing) && r == -EINTR && !signal_waits(t)) r = -ERESTARTNOINTR; /* the machine is being saved */
   if (UNLIKELY(r == -ENORESULT || t->registers_set)) return STATUS_CONTINUE;
   if (UNLIKELY(r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK)) {
     t->restart_code = (i32)-r;

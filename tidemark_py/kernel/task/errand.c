@@ -13,7 +13,7 @@ struct errand {
   struct list link;
   u32 id, kind;
   bool write, done, forgotten;
-  struct thread *target; /* STATE_THREAD */
+  struct thread *target; /* STATE_THREAD, STATE_REGISTERS */
   i32 tid;
   u64 address;
   u8 *data;
@@ -95,6 +95,22 @@ static i32 thread_write(struct thread *t, const struct thread_state *s) {
   return 0;
 }
 
+/* Pages from `address` on that a saved machine must have, as many as there is room for. */
+static i32 pages_read(struct errand *e) {
+  struct state_pages head = {.next = UINT32_MAX};
+  u32 room = (e->bytes - (u32)sizeof head) / PAGE_BYTES;
+  for (i64 page = mm_saved_next(mm_current, (u32)e->address); page >= 0; page = mm_saved_next(mm_current, (u32)page + 1)) {
+    if (head.count == MIN(room, (u32)ARRAY_LEN(head.page))) {
+      head.next = (u32)page;
+      break;
+    }
+    mm_page_export((u32)page, e->data + sizeof head + (size_t)head.count * PAGE_BYTES);
+    head.page[head.count++] = (u32)page;
+  }
+  memcpy(e->data, &head, sizeof head);
+  return (i32)(sizeof head + head.count * PAGE_BYTES);
+}
+
 static bool target_is_here(const struct errand *e) {
   const struct thread *t = e->target;
   if (!t->process || t->tid != e->tid) return true; /* gone: the answer is known here */
@@ -106,6 +122,10 @@ static bool target_is_here(const struct errand *e) {
 static i32 thread_errand(struct errand *e) {
   struct thread *t = e->target;
   if (!t->process || t->tid != e->tid) return -ESRCH;
+  if (e->kind == STATE_REGISTERS) {
+    guest_head_copy_in(e->data, t->regblock, sizeof(struct state_registers));
+    return sizeof(struct state_registers);
+  }
   struct thread_state s;
   if (e->write) {
     memcpy(&s, e->data, sizeof s);
@@ -119,7 +139,11 @@ static i32 thread_errand(struct errand *e) {
 /* ---- the queue's calls ---- */
 static bool run(struct mm_errand *base) {
   struct errand *e = CONTAINER_OF(base, struct errand, base);
-  if (e->kind == STATE_THREAD) {
+  if (e->kind == STATE_PAGES) {
+    finish(e, pages_read(e));
+    return true;
+  }
+  if (e->target) {
     if (!target_is_here(e)) return false;
     finish(e, thread_errand(e));
     return true;
@@ -131,12 +155,15 @@ static bool run(struct mm_errand *base) {
 }
 static void lost(struct mm_errand *base) { finish(CONTAINER_OF(base, struct errand, base), -ESRCH); }
 
-static i32 check(u32 kind, const struct process *p, u64 address, u32 bytes) {
+static i32 check(u32 kind, const struct process *p, u64 address, bool write, u32 bytes) {
   if (!p || p->state == PROCESS_ZOMBIE || p->exiting) return -ESRCH;
   if (p->wasi) return -EOPNOTSUPP; /* its memory and stack are the engine's */
   if (p->host) return -EOPNOTSUPP;
   if (kind == STATE_GUEST_MEMORY) return p->mm ? 0 : -EAGAIN;
-  if (kind != STATE_THREAD || bytes != sizeof(struct thread_state)) return -EINVAL;
+  if (kind == STATE_PAGES && !write && bytes > sizeof(struct state_pages) + PAGE_BYTES) return p->mm ? 0 : -EAGAIN;
+  bool thread = kind == STATE_THREAD && bytes == sizeof(struct thread_state);
+  bool registers = kind == STATE_REGISTERS && !write && bytes == sizeof(struct state_registers);
+  if (!thread && !registers) return -EINVAL;
   const struct thread *t = address > INT32_MAX ? NULL : thread_find((i32)address);
   if (!t || t->process != p) return -ESRCH;
   return p->mm ? 0 : -EAGAIN;
@@ -145,7 +172,7 @@ static i32 check(u32 kind, const struct process *p, u64 address, u32 bytes) {
 i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes) {
   ASSERT_LOCKED();
   struct process *p = process_find(pid);
-  i32 r = check(kind, p, address, bytes);
+  i32 r = check(kind, p, address, write, bytes);
   struct errand *e = r ? NULL : kzalloc(sizeof *e);
   if (!e) {
     kfree(data);
@@ -154,7 +181,7 @@ i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes
   last_id = last_id % INT32_MAX + 1;
   *e = (struct errand){.base = {.run = run, .lost = lost}, .id = last_id, .kind = kind, .write = write,
                        .address = address, .data = data, .bytes = bytes};
-  if (kind == STATE_THREAD) e->target = thread_find((i32)address), e->tid = (i32)address;
+  if (kind == STATE_THREAD || kind == STATE_REGISTERS) e->target = thread_find((i32)address), e->tid = (i32)address;
   list_add_tail(&errands, &e->link);
   mm_errand_add(p->mm, &e->base);
   for (u32 i = 0; i < MAX_THREADS; i++)
@@ -172,6 +199,9 @@ i32 errand_result(u32 id, const u8 **data) {
   if (!e || e->forgotten) return -ENOENT;
   *data = e->data;
   return e->done ? e->result : -EAGAIN;
+}
+void errands_forget(void) {
+  LIST_FOR(e, &errands, struct errand, link) errand_free(e);
 }
 void errand_end(u32 id) {
   ASSERT_LOCKED();

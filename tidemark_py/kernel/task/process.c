@@ -111,6 +111,7 @@ bool process_memory_closing(struct process *p) {
   memories_closing++;
   return true;
 }
+bool process_memories_closing(void) { return memories_closing != 0; }
 void process_memory_closed(void) {
   memories_closing--;
   counters.memories--;

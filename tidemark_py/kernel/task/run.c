@@ -64,8 +64,10 @@ u32 task_start(u32 slot, u32 generation) {
   case START_FORK:
     if (!start_fork(t)) return STATUS_ERROR;
     break;
+  case START_RESTORE: restore_begin(t); break;
   default: break;
   }
+  for (struct thread *up = t->vfork_parent; up; up = up->vfork_parent) up->instance = instance_id, up->running = true;
   return 0;
 }
 
@@ -83,6 +85,7 @@ static u32 leave_kernel(void) {
       t->exec = NULL, t->restart_code = 0;
       exec_commit(image);
     }
+    freeze_point(t);
     if (signal_deliver()) {
       t->registers_set = false;
       return STATUS_CONTINUE;

@@ -79,7 +79,8 @@ i32 signal_dequeue(struct thread *t, sigset_bits mask, struct signal_info *info)
   return signo;
 }
 
-bool signal_is_pending(const struct thread *t) {
+bool signal_is_pending(const struct thread *t) { return signal_waits(t) || (freezing && !t->host); }
+bool signal_waits(const struct thread *t) {
   const struct process *p = t->process;
   if (p->pid == 1) return false;
   return t->killed || t->registers_set || p->state == PROCESS_STOPPED || ((t->pending.set | p->pending.set) & ~t->blocked);
@@ -312,6 +313,7 @@ static void default_action(struct thread *t, i32 signo, const struct signal_info
 
 static void park_while_stopped(struct thread *t) {
   while (t->process->state == PROCESS_STOPPED && !t->killed) {
+    freeze_point(t);
     __atomic_store_n(&t->record->word, THREAD_PARKED, __ATOMIC_SEQ_CST);
     thread_sleep(t);
     __atomic_store_n(&t->record->word, THREAD_KERNEL, __ATOMIC_SEQ_CST);
@@ -346,7 +348,7 @@ bool signal_deliver(void) {
     if (t->restore_blocked) {
       t->restore_blocked = false;
       signal_set_blocked(t, t->saved_blocked);
-      if (signal_is_pending(t)) return signal_deliver();
+      if (signal_waits(t)) return signal_deliver();
     }
   }
   return true;

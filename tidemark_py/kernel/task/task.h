@@ -152,6 +152,8 @@ struct thread {
   u64 restart_args[6];
   u64 start_ns, parked_ns, park_start_ns; /* processor time = now - start - parked */
   struct list wait_entries; /* wait_entry.thread_link: dropped when its worker dies */
+  bool frozen;          /* sleeps in freeze_point: nothing of it is on a stack */
+  struct state_registers *restored; /* of a saved machine, until its worker has them */
   struct fs_context *host_fs; /* tk_root_use: what process->fs is while this host thread is in a call */
   i32 exit_code;
   u32 free_next;        /* free list of slots: the longest free comes first */
@@ -175,6 +177,20 @@ u32 task_run(u32 slot, u32 generation);         /* takes the lock itself: the ru
 u32 task_start(u32 slot, u32 generation);       /* its first part: `current` is that thread now: 0, or a STATUS_* */
 i32 task_worker_died(u32 slot, u32 instance);
 
+/* ---- saving and restoring a machine: freeze.c, restore.c; lock held ---- */
+extern bool freezing;                           /* every guest thread comes to freeze_point and stays */
+i32 task_freeze(bool on);                       /* 0; -EBUSY: a role is attached, -EAGAIN: a lazy layer is not here */
+void task_forget_code(void);                    /* all are frozen: decode caches need not be saved */
+u32 task_unfrozen(void);                        /* threads still on their way; 0: all are frozen */
+void freeze_point(struct thread *t);
+/* Kernel memory is a saved machine's: this instance is its init. -EOVERFLOW: its memories are bigger than this tab's,
+ * -EAGAIN: more processes than memories may be. */
+i32 task_restore(u32 memories_cap, u32 guest_max_pages);
+i32 restore_pages(i32 pid, uaddr_t at);         /* a state_pages record in own memory: 0 or -errno */
+i32 restore_registers(i32 tid, uaddr_t at);     /* state_registers */
+void task_restore_start(void);                  /* ask the owner for workers */
+void restore_begin(struct thread *t);           /* START_RESTORE in its worker: own memory */
+
 /* ---- inside task/ ---- */
 struct process *process_new(struct process *parent); /* slot with a pid, no threads; NULL when full */
 void wasi_options_put(struct wasi_options *o);  /* NULL is fine */
@@ -195,6 +211,7 @@ bool process_take_memory(struct process *p);
 void process_drop_memory(struct process *p);
 bool process_memory_closing(struct process *p); /* true: process_memory_closed is to follow */
 void process_memory_closed(void);
+bool process_memories_closing(void);            /* some worker zeroes one just now */
 u64 process_cpu_ns(const struct process *p);    /* user time: wall time not parked */
 u64 thread_cpu_ns(const struct thread *t);
 void thread_count_instructions(struct thread *t); /* own memory: register block -> record */
@@ -273,6 +290,7 @@ i64 task_wait(i32 idtype, i32 id, u32 options, struct wait_result *r);
 int signal_process(struct process *p, i32 signo, const struct signal_info *info); /* info NULL: SI_KERNEL */
 int signal_thread(struct thread *t, i32 signo, const struct signal_info *info);
 int signal_group(i32 pgid, i32 signo, const struct signal_info *info); /* -ESRCH when empty */
+bool signal_waits(const struct thread *t);      /* the same, but for freezing */
 bool signal_is_pending(const struct thread *t); /* unblocked and not ignored, or killed, or stop wanted */
 void signal_set_blocked(struct thread *t, sigset_bits mask);
 void signal_flush_ignored(struct process *p, i32 signo);
