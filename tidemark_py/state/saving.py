@@ -93,6 +93,8 @@ class MachineSaver:
         result = int(self._kernel.call("tk_freeze", 1))
         if result == -int(Errno.EBUSY):
             raise TidemarkError("the machine cannot be saved while a Pyodide is attached to it: close that first")
+        if result == -int(Errno.EOPNOTSUPP):
+            raise TidemarkError("the machine cannot be saved while a WebAssembly module runs: its state is its own")
         if result < 0:
             raise TidemarkError(
                 "the machine cannot be saved before its lazy layers are all here: await rt.fs.prefetch('/') first"

@@ -20,6 +20,8 @@ i32 task_freeze(bool on) {
   if (on) {
     for (u32 i = 0; i < MAX_THREADS; i++)
       if (threads[i].process && threads[i].host && &threads[i] != current) return -EBUSY;
+    for (u32 i = 0; i < MAX_PROCESSES; i++)
+      if (processes[i].state != PROCESS_FREE && processes[i].wasi) return -EOPNOTSUPP;
     if (!lazy_all_here()) return -EAGAIN;
   }
   freezing = on;

@@ -179,7 +179,7 @@ i32 task_worker_died(u32 slot, u32 instance);
 
 /* ---- saving and restoring a machine: freeze.c, restore.c; lock held ---- */
 extern bool freezing;                           /* every guest thread comes to freeze_point and stays */
-i32 task_freeze(bool on);                       /* 0; -EBUSY: a role is attached, -EAGAIN: a lazy layer is not here */
+i32 task_freeze(bool on);                       /* 0; -EBUSY: a role is attached, -EOPNOTSUPP: a module runs, -EAGAIN: a lazy layer is not here */
 void task_forget_code(void);                    /* all are frozen: decode caches need not be saved */
 u32 task_unfrozen(void);                        /* threads still on their way; 0: all are frozen */
 void freeze_point(struct thread *t);
