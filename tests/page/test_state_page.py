@@ -262,6 +262,7 @@ def test_a_zombies_exit_record_and_kernel_memory(page: Page) -> None:
     assert run(
         page,
         """
+        import re
         from tidemark_py.state.memory import KernelMemoryWrites, MemoryWrite
         rt = await shared_runtime()
         script = "(sleep 0.3; exit 3) & echo $!; read x; wait $!; echo $?"
@@ -289,8 +290,8 @@ def test_a_zombies_exit_record_and_kernel_memory(page: Page) -> None:
             except OSError:  # the instances' stacks, or the end
                 continue
             # in the page, and perhaps in buffers that were freed
-            found = [at for at in range(0, 1 << 20, 16) if w.data.startswith(b"kernel-needle-0123456789kernel", at)]
-            writes += [MemoryWrite(low + at, b"KERNEL") for at in found]
+            found = re.finditer(b"(kernel-needle-0123456789){20,}", w.data)
+            writes += [MemoryWrite(low + match.start(), b"KERNEL") for match in found]
         snapshot = KernelMemoryWrites(0, tuple(writes))
         await rt.state.write(KernelMemoryWrites.unpack(snapshot.pack()))
         body = (await rt.fs.read_file("/tmp/needle"))[:13].decode()
