@@ -179,25 +179,25 @@ static void test_poll_waits_for_the_first_ready(void) {
 static void test_host_watch_tells_once(void) {
   struct ofd *r, *w;
   CHECK_EQ(pipe_new(0, &r, &w), 0);
-  CHECK_EQ(host_watch(r, POLLIN, ROLE_KERNEL, 41), 0);
+  CHECK_EQ(host_watch(r, POLLIN, NULL, ROLE_KERNEL, 41), 0);
   u32 before = notified_count;
   CHECK_EQ(put(w, "x", 1), 1);
   CHECK_EQ(put(w, "y", 1), 1);
   CHECK_EQ(notified_count, before + 1);
   CHECK_EQ(notified_id, 41);
-  CHECK_EQ(host_watch(r, POLLIN, ROLE_KERNEL, 42), 1);
+  CHECK_EQ(host_watch(r, POLLIN, NULL, ROLE_KERNEL, 42), 1);
   CHECK_EQ(get(r, back, 5), 2);
-  CHECK_EQ(host_watch(r, POLLIN, ROLE_KERNEL, 43), 0);
+  CHECK_EQ(host_watch(r, POLLIN, NULL, ROLE_KERNEL, 43), 0);
   ofd_put(r);
   CHECK_EQ(notified_id, 43); /* released */
   ofd_put(w);
   CHECK_EQ(pipe_new(0, &r, &w), 0);
-  CHECK_EQ(host_watch(r, POLLIN, ROLE_KERNEL, 44), 0);
+  CHECK_EQ(host_watch(r, POLLIN, NULL, ROLE_KERNEL, 44), 0);
   ofd_put(w);
   CHECK_EQ(notified_id, 44); /* hang-up */
   ofd_put(r);
   CHECK_EQ(pipe_new(O_NONBLOCK, &r, &w), 0); /* reaps the spent ones */
-  CHECK_EQ(host_watch(w, POLLOUT, ROLE_KERNEL, 45), 1);
+  CHECK_EQ(host_watch(w, POLLOUT, NULL, ROLE_KERNEL, 45), 1);
   ofd_put(r), ofd_put(w);
 }
 

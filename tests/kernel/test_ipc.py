@@ -15,7 +15,9 @@ BELOW = [
     *(f"file/{name}.c" for name in ("ofd", "fd", "inode", "watch", "xattr")),
     *(f"ipc/{name}.c" for name in ("pipe", "poll")),
 ]
-ROOMS: dict[str, list[str]] = {"pipe": [], "tty": [f"tty/{p.name}" for p in sorted((KERNEL / "tty").glob("*.c"))]}
+SCREEN = ("framebuffer", "input")  # tests/page/test_frames.py has them
+TERMINALS = [f"tty/{p.name}" for p in sorted((KERNEL / "tty").glob("*.c")) if p.stem not in SCREEN]
+ROOMS: dict[str, list[str]] = {"pipe": [], "tty": TERMINALS}
 
 
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])

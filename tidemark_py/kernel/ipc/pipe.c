@@ -7,7 +7,6 @@
  * bytes are free again. (A pipe that somebody polls wakes at every write: edge-triggered epoll counts on it.)
  * Missing: O_DIRECT packet mode. */
 #include "pipe.h"
-#include "frame.h"
 
 #define PIPE_DEFAULT_BYTES 65536u
 
@@ -238,10 +237,7 @@ int fifo_open(struct inode *ino, struct ofd *ofd) {
   return 0;
 }
 
-void ipc_boot(void) {
-  fifo_register(fifo_open);
-  frame_boot();
-}
+void ipc_boot(void) { fifo_register(fifo_open); }
 
 static struct pipe *pipe_of(const struct ofd *f) { return f->ops == &pipe_ops || f->ops == &fifo_ops ? f->priv : NULL; }
 

@@ -4,6 +4,7 @@
  * end. Lock held everywhere. credentials(7), setpgid(2), prctl(2) PR_SET_CHILD_SUBREAPER. */
 #include "exec.h"
 #include "../ipc/ipc.h"
+#include "../tty/screen.h"
 
 void procfs_boot(void); /* a higher floor: given at link time */
 
@@ -199,6 +200,9 @@ int task_boot(u32 memories_cap, u32 guest_max_pages) {
   file_boot();
   ipc_boot();
   tty_boot();
+  frame_boot();
+  framebuffer_boot();
+  input_boot();
   procfs_boot();
   struct process *init = process_new(NULL);
   if (!init) return -ENOMEM;

@@ -3,7 +3,6 @@
  * One superblock per root, all with the same device number and inode numbers, so that a slave is the same file whichever
  * root it is looked up in (ttyname compares them). The directory lists every open pair.
  * Missing: the mount options; a chown of a slave is seen in the root it was made in alone. */
-#include "screen.h"
 #include "tty_core.h"
 
 #define DEVPTS_MAGIC 0x1cd1u
@@ -154,8 +153,4 @@ void devpts_boot(void) {
   fs_on_new_root(mount_devpts);
 }
 
-void tty_boot(void) {
-  devpts_boot();
-  framebuffer_boot();
-  input_boot();
-}
+void tty_boot(void) { devpts_boot(); }
