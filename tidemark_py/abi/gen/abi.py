@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "d03189063e9cb9a1be17fac1eacca4069501cdb8b19878828d7621d4f26d4aab"
-ABI_HASH32: Final = 0xd0318906
+ABI_HASH: Final = "3af5bccb58ea6c4728a5ac57cbaab83e905b6ded4d0ab7c9a057671ddc88777c"
+ABI_HASH32: Final = 0x3af5bccb
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -1006,12 +1006,12 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(177, "getegid", (), "full", "", "getegid(2)", False, "none", False),
     SyscallRow(178, "gettid", (), "full", "", "gettid(2)", False, "none", False),
     SyscallRow(179, "sysinfo", (("info", "ptr"),), "full", "", "sysinfo(2)", False, "none", True),
-    SyscallRow(180, "mq_open", (("name", "cstr"), ("oflag", "openflags"), ("mode", "mode"), ("attr", "ptr"),), "none", "", "mq_open(2)", False, "none", True),
-    SyscallRow(181, "mq_unlink", (("name", "cstr"),), "none", "", "mq_unlink(2)", False, "none", True),
-    SyscallRow(182, "mq_timedsend", (("mqdes", "fd"), ("msg_ptr", "ptr"), ("msg_len", "size"), ("msg_prio", "uint"), ("timeout", "timespec"),), "none", "", "mq_timedsend(2)", False, "none", True),
-    SyscallRow(183, "mq_timedreceive", (("mqdes", "fd"), ("msg_ptr", "ptr"), ("msg_len", "size"), ("msg_prio", "ptr"), ("timeout", "timespec"),), "none", "", "mq_timedreceive(2)", False, "none", True),
-    SyscallRow(184, "mq_notify", (("mqdes", "fd"), ("sevp", "ptr"),), "none", "", "mq_notify(2)", False, "none", True),
-    SyscallRow(185, "mq_getsetattr", (("mqdes", "fd"), ("newattr", "ptr"), ("oldattr", "ptr"),), "none", "", "mq_getsetattr(2)", False, "none", True),
+    SyscallRow(180, "mq_open", (("name", "cstr"), ("oflag", "openflags"), ("mode", "mode"), ("attr", "ptr"),), "partial", "no mqueue file system", "mq_open(2)", False, "none", True),
+    SyscallRow(181, "mq_unlink", (("name", "cstr"),), "full", "", "mq_unlink(2)", False, "none", True),
+    SyscallRow(182, "mq_timedsend", (("mqdes", "fd"), ("msg_ptr", "ptr"), ("msg_len", "size"), ("msg_prio", "uint"), ("timeout", "timespec"),), "full", "", "mq_timedsend(2)", True, "sys", True),
+    SyscallRow(183, "mq_timedreceive", (("mqdes", "fd"), ("msg_ptr", "ptr"), ("msg_len", "size"), ("msg_prio", "ptr"), ("timeout", "timespec"),), "full", "", "mq_timedreceive(2)", True, "sys", True),
+    SyscallRow(184, "mq_notify", (("mqdes", "fd"), ("sevp", "ptr"),), "partial", "no SIGEV_THREAD", "mq_notify(2)", False, "none", True),
+    SyscallRow(185, "mq_getsetattr", (("mqdes", "fd"), ("newattr", "ptr"), ("oldattr", "ptr"),), "full", "", "mq_getsetattr(2)", False, "none", True),
     SyscallRow(186, "msgget", (("key", "int"), ("flags", "flags"),), "full", "", "msgget(2)", False, "none", True),
     SyscallRow(187, "msgctl", (("msqid", "int"), ("cmd", "int"), ("buf", "ptr"),), "partial", "no MSG_INFO, MSG_STAT", "msgctl(2)", False, "none", True),
     SyscallRow(188, "msgrcv", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("type", "long"), ("flags", "flags"),), "partial", "no MSG_COPY", "msgrcv(2)", True, "none", True),

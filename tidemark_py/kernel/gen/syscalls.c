@@ -162,6 +162,12 @@ static i64 call_getgid(UNUSED const u64 a[6]) { return sys_getgid(); }
 static i64 call_getegid(UNUSED const u64 a[6]) { return sys_getegid(); }
 static i64 call_gettid(UNUSED const u64 a[6]) { return sys_gettid(); }
 static i64 call_sysinfo(const u64 a[6]) { return sys_sysinfo(a[0]); }
+static i64 call_mq_open(const u64 a[6]) { return sys_mq_open(a[0], (u32)a[1], (u32)a[2], a[3]); }
+static i64 call_mq_unlink(const u64 a[6]) { return sys_mq_unlink(a[0]); }
+static i64 call_mq_timedsend(const u64 a[6]) { return sys_mq_timedsend((i32)a[0], a[1], a[2], (u32)a[3], a[4]); }
+static i64 call_mq_timedreceive(const u64 a[6]) { return sys_mq_timedreceive((i32)a[0], a[1], a[2], a[3], a[4]); }
+static i64 call_mq_notify(const u64 a[6]) { return sys_mq_notify((i32)a[0], a[1]); }
+static i64 call_mq_getsetattr(const u64 a[6]) { return sys_mq_getsetattr((i32)a[0], a[1], a[2]); }
 static i64 call_msgget(const u64 a[6]) { return sys_msgget((i32)a[0], (u32)a[1]); }
 static i64 call_msgctl(const u64 a[6]) { return sys_msgctl((i32)a[0], (i32)a[1], a[2]); }
 static i64 call_msgrcv(const u64 a[6]) { return sys_msgrcv((i32)a[0], a[1], a[2], (i64)a[3], (u32)a[4]); }
@@ -423,12 +429,12 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [177] = {"getegid", call_getegid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [178] = {"gettid", call_gettid, 0, SYSCALL_FULL, RESTART_NONE, 0, {SYSCALL_ARG_NONE}},
   [179] = {"sysinfo", call_sysinfo, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_PTR}},
-  [180] = {"mq_open", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_CSTR, SYSCALL_ARG_OPENFLAGS, SYSCALL_ARG_MODE, SYSCALL_ARG_PTR}},
-  [181] = {"mq_unlink", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 1, {SYSCALL_ARG_CSTR}},
-  [182] = {"mq_timedsend", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC}},
-  [183] = {"mq_timedreceive", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_PTR, SYSCALL_ARG_TIMESPEC}},
-  [184] = {"mq_notify", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR}},
-  [185] = {"mq_getsetattr", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
+  [180] = {"mq_open", call_mq_open, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 4, {SYSCALL_ARG_CSTR, SYSCALL_ARG_OPENFLAGS, SYSCALL_ARG_MODE, SYSCALL_ARG_PTR}},
+  [181] = {"mq_unlink", call_mq_unlink, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_CSTR}},
+  [182] = {"mq_timedsend", call_mq_timedsend, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_UINT, SYSCALL_ARG_TIMESPEC}},
+  [183] = {"mq_timedreceive", call_mq_timedreceive, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 5, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_PTR, SYSCALL_ARG_TIMESPEC}},
+  [184] = {"mq_notify", call_mq_notify, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR}},
+  [185] = {"mq_getsetattr", call_mq_getsetattr, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
   [186] = {"msgget", call_msgget, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS}},
   [187] = {"msgctl", call_msgctl, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
   [188] = {"msgrcv", call_msgrcv, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_NONE, 5, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_SIZE, SYSCALL_ARG_LONG, SYSCALL_ARG_FLAGS}},

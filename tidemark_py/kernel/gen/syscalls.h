@@ -225,6 +225,12 @@ i64 sys_getgid(void);
 i64 sys_getegid(void);
 i64 sys_gettid(void);
 i64 sys_sysinfo(uaddr_t info);
+i64 sys_mq_open(uaddr_t name, u32 oflag, u32 mode, uaddr_t attr); /* no mqueue file system */
+i64 sys_mq_unlink(uaddr_t name);
+i64 sys_mq_timedsend(i32 mqdes, uaddr_t msg_ptr, u64 msg_len, u32 msg_prio, uaddr_t timeout);
+i64 sys_mq_timedreceive(i32 mqdes, uaddr_t msg_ptr, u64 msg_len, uaddr_t msg_prio, uaddr_t timeout);
+i64 sys_mq_notify(i32 mqdes, uaddr_t sevp); /* no SIGEV_THREAD */
+i64 sys_mq_getsetattr(i32 mqdes, uaddr_t newattr, uaddr_t oldattr);
 i64 sys_msgget(i32 key, u32 flags);
 i64 sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf); /* no MSG_INFO, MSG_STAT */
 i64 sys_msgrcv(i32 msqid, uaddr_t msgp, u64 size, i64 type, u32 flags); /* no MSG_COPY */
