@@ -40,6 +40,19 @@ static struct timespec in_ms(clockid_t clock, long ms) {
   t.tv_nsec += ms * 1000000, t.tv_sec += t.tv_nsec / 1000000000, t.tv_nsec %= 1000000000;
   return t;
 }
+/* Until thread `t` of this process sleeps in the kernel: proc_pid_stat(5). */
+static void asleep(int *t) {
+  for (int seen = 0; seen < 3; pause_ms(5)) {
+    char path[64], text[256], *end;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", __atomic_load_n(t, __ATOMIC_SEQ_CST));
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f) fclose(f);
+    text[n] = 0;
+    end = strrchr(text, ')');
+    seen = end && end[2] == 'S' ? seen + 1 : 0;
+  }
+}
 #define LOAD(w) __atomic_load_n(&(w), __ATOMIC_SEQ_CST)
 static int shape(uint32_t w) { return (w & FUTEX_WAITERS ? 4 : 0) | (w & FUTEX_OWNER_DIED ? 2 : 0) | ((w & FUTEX_TID_MASK) != 0); }
 
@@ -87,10 +100,12 @@ static void contended(void) {
   printf("all took it %d, shape %d\n", taken == 4 && order[0] + order[1] + order[2] + order[3] == 6, shape(LOAD(word)));
 }
 
+static int let_go, main_tid;
 static void *holder(void *arg) {
   fu(&word, FUTEX_LOCK_PI | P, 0, NULL, NULL, 0);
   __atomic_store_n((int *)arg, 1, __ATOMIC_SEQ_CST);
-  pause_ms(300);
+  while (!LOAD(let_go)) pause_ms(1);
+  asleep(&main_tid);
   fu(&word, FUTEX_UNLOCK_PI | P, 0, NULL, NULL, 0);
   return NULL;
 }
@@ -108,6 +123,7 @@ static void time_outs(void) {
   printf("timed out %s\n", result(fu(&word, FUTEX_LOCK_PI2 | P, 0, &soon, NULL, 0)));
   struct timespec bad = {0, 1000000000};
   printf("bad time %s\n", result(fu(&word, FUTEX_LOCK_PI | P, 0, &bad, NULL, 0)));
+  __atomic_store_n(&let_go, 1, __ATOMIC_SEQ_CST);
   printf("then %s\n", result(fu(&word, FUTEX_LOCK_PI | P, 0, NULL, NULL, 0)));
   pthread_join(t, NULL);
   fu(&word, FUTEX_UNLOCK_PI | P, 0, NULL, NULL, 0);
@@ -125,10 +141,11 @@ static void mutexes(void) {
   pid_t p = fork();
   if (!p) {
     pthread_mutex_lock(m);
-    pause_ms(150);
-    _exit(0); /* without unlocking */
+    __atomic_store_n((int *)(m + 1), 1, __ATOMIC_SEQ_CST);
+    pause_ms(50);
+    _exit(0); /* without unlocking, waited for or not */
   }
-  pause_ms(50);
+  while (!__atomic_load_n((int *)(m + 1), __ATOMIC_SEQ_CST)) pause_ms(1);
   int r = pthread_mutex_lock(m);
   printf("dead owner %s\n", r == EOWNERDEAD ? "EOWNERDEAD" : strerror(r));
   printf("consistent %d unlock %d lock %d unlock %d\n", pthread_mutex_consistent(m), pthread_mutex_unlock(m),
@@ -138,8 +155,9 @@ static void mutexes(void) {
 
 static uint32_t condition;
 static int woken;
+static int waiter_tids[3];
 static void *waiter(void *arg) {
-  (void)arg;
+  __atomic_store_n(&waiter_tids[(intptr_t)arg], tid(), __ATOMIC_SEQ_CST);
   uint32_t seen = LOAD(condition);
   long r = fu(&condition, FUTEX_WAIT_REQUEUE_PI | P, seen, NULL, &word, 0);
   if (r) printf("waiter: %s\n", result(r));
@@ -151,8 +169,11 @@ static void *waiter(void *arg) {
 static void conditions(void) {
   pthread_t t[3];
   word = 0, condition = 7;
-  for (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, waiter, NULL);
-  pause_ms(100);
+  for (intptr_t i = 0; i < 3; i++) pthread_create(&t[i], NULL, waiter, (void *)i);
+  for (int i = 0; i < 3; i++) {
+    while (!LOAD(waiter_tids[i])) pause_ms(1);
+    asleep(&waiter_tids[i]);
+  }
   printf("other value %s\n", result(fu(&condition, FUTEX_CMP_REQUEUE_PI | P, 1, (void *)9, &word, 8)));
   printf("not one %s\n", result(fu(&condition, FUTEX_CMP_REQUEUE_PI | P, 2, (void *)9, &word, 7)));
   printf("plain wake %s\n", result(fu(&condition, FUTEX_WAKE | P, 1, NULL, NULL, 0)));
@@ -169,7 +190,7 @@ static void conditions(void) {
 }
 
 static void *wake_second(void *arg) {
-  pause_ms(80);
+  asleep(&main_tid);
   __atomic_store_n(&other, 1, __ATOMIC_SEQ_CST);
   printf("woke %s\n", result(arg ? syscall(NEW_WAKE, &other, 0xffffffffUL, 5, 2 | 128) : fu(&other, FUTEX_WAKE | P, 5, NULL, NULL, 0)));
   return NULL;
@@ -235,6 +256,7 @@ static void scheduling(void) {
 }
 
 int main(void) {
+  main_tid = tid();
   setvbuf(stdout, NULL, _IOLBF, 0);
   puts("-- alone"), alone();
   puts("-- contended"), contended();
