@@ -165,7 +165,8 @@ try:
     pyodide_js.runPython(f"open({name!r}, 'rb').read(4)")
     said = ["read"]
 except Exception as e:
-    said = ["rt.fs.prefetch('/usr/bin/busybox')" in str(e) and "NotHere" in str(e)]
+    text = f"{type(e).__name__}: {e}"
+    said = ["rt.fs.prefetch('/usr/bin/busybox')" in text and "NotHere" in text or text]
 said.append(open(name, "rb").read(4))
 rt.close()
 said
