@@ -271,19 +271,23 @@ def bench_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="the figures as JSON")
     p.add_argument("--host", choices=("chromium", "node"), default="chromium")
     p.add_argument("--rounds", type=int, default=5, metavar="N", help="interleaved rounds the medians are of")
-    p.add_argument("--only", choices=("guests", "subprocess"), default="guests", help="guest programs, or Python's own")
+    only = ("guests", "subprocess", "kernels")
+    p.add_argument("--only", choices=only, default="guests", help="guest programs, Python's own, compiled code")
+    p.add_argument("--kernel", action="append", default=[], metavar="NAME", help="with --only kernels: these of them")
 
 
 @task(bench_arguments)
 def bench(a: argparse.Namespace) -> int:
     """Figures in one run, each beside native and qemu-riscv64; or those of subprocess in a page."""
     from tidemark_py.dev import bench as benchmarks
-    from tidemark_py.dev import bench_subprocess
+    from tidemark_py.dev import bench_kernels, bench_subprocess
     from tidemark_py.dev.run import checked
 
     programs()
     if a.only == "subprocess":
         return checked(lambda: bench_subprocess.bench(as_json=a.json))
+    if a.only == "kernels":
+        return checked(lambda: bench_kernels.bench(a.json, a.host, a.rounds, a.kernel))
     return checked(lambda: benchmarks.bench(as_json=a.json, host=a.host, rounds=a.rounds))
 
 

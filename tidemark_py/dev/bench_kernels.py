@@ -1,0 +1,161 @@
+"""`build.py bench --only kernels`: compiled guest code beside native and qemu-riscv64.
+
+The kernels of tests/bench/kernels.c and the integer mix (coremix.c), one source for all sides by the same compiler with
+the same flags, interleaved: each round runs a kernel natively, under qemu and in ours with the translator on. A side's
+rounds are scaled so that it runs for a while; what is compared is time per round. Checksums of equal rounds must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import layer_build
+from .bench import OUT, programs
+from .qemu import qemu_riscv64
+from .run import translator_counters
+from .session import Command, Session
+from .toolchain import BuildError, say
+
+SIDES = ("ours", "native", "qemu")
+LIMIT_S = 180.0
+LEAST_SHARE = 0.8
+
+
+@dataclass
+class Kernel:
+    """One kernel: its rounds (a few hundred milliseconds natively) and its samples, milliseconds a round by side."""
+
+    name: str
+    rounds: int
+    samples: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
+    checksum: str = ""
+
+    @property
+    def argv(self) -> list[str]:
+        """Program and arguments."""
+        return ["coremix", str(self.rounds)] if self.name == "coremark" else ["kernels", self.name, str(self.rounds)]
+
+    def median(self, side: str) -> float:
+        """Milliseconds a round."""
+        return statistics.median(self.samples[side])
+
+    def ratio(self, side: str) -> float:
+        """Ours to that side's time."""
+        return self.median("ours") / self.median(side)
+
+
+def kernels() -> list[Kernel]:
+    """All of them; the mix counts as `coremark`."""
+    rounds = {
+        "coremark": 6000, "sha256": 800, "qsort": 60, "chase": 400, "matmul": 250, "nbody": 1000, "fib": 1200,
+        "mem": 10000, "bytecode": 250,
+    }  # fmt: skip
+    return [Kernel(name, n) for name, n in rounds.items()]
+
+
+class KernelBench:
+    """One run."""
+
+    def __init__(self, host: str, names: list[str]) -> None:
+        self.host = host
+        self.kernels = [k for k in kernels() if not names or k.name in names]
+        if not self.kernels:
+            raise BuildError(f"no kernel is called {' or '.join(names)}")
+        self.qemu, self.qemu_version = qemu_riscv64()
+        self.built = programs()
+        self.session = Session([layer_build.layer_file(f"dir:{OUT / 'riscv64'}")], host, options={"jit": "on"})
+
+    def output(self, side: str, argv: list[str]) -> str:
+        """What a program printed. Raises BuildError."""
+        if side == "ours":
+            got = bytearray()
+            command = Command([f"/{argv[0]}", *argv[1:]], stdin=b"", timeout_s=LIMIT_S, keep_fs=True)
+            ended = self.session.run(command, lambda _, data: got.extend(data))
+            if ended.exit_code:
+                raise BuildError(f"{' '.join(argv)} (ours): exit code {ended.exit_code} {ended.error}")
+            return got.decode()
+        native: list[str | Path] = [self.built["host"][argv[0]]]
+        command_line = native if side == "native" else [self.qemu, self.built["riscv64"][argv[0]]]
+        r = subprocess.run([*command_line, *argv[1:]], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        if r.returncode:
+            raise BuildError(f"{' '.join(argv)} ({side}): exit code {r.returncode}: {r.stderr.strip()}")
+        return r.stdout
+
+    def sample(self, kernel: Kernel, side: str) -> None:
+        """One run of one side. Raises BuildError when its checksum is another one."""
+        _, rounds, checksum, ms = self.output(side, kernel.argv).split()
+        kernel.checksum = kernel.checksum or checksum
+        if checksum != kernel.checksum:
+            raise BuildError(f"{kernel.name} ({side}): checksum {checksum}, elsewhere {kernel.checksum}")
+        kernel.samples[side].append(float(ms) / int(rounds))
+
+    def run(self, rounds: int) -> dict[str, Any]:
+        """Interleaved rounds of everything; the report. Raises BuildError."""
+        with self.session:
+            for n in range(rounds):
+                say(f"round {n + 1} of {rounds}")
+                for kernel in self.kernels:
+                    for side in SIDES:
+                        self.sample(kernel, side)
+            counters = translator_counters(self.session)
+        return self.report(rounds, counters["translated"] / max(counters["instructions"], 1))
+
+    def report(self, rounds: int, share: float) -> dict[str, Any]:
+        """Medians, ratios and every sample."""
+        rows = {
+            k.name: {
+                "ms_per_round": {side: k.median(side) for side in SIDES},
+                "slowdown_vs_native": k.ratio("native"),
+                "speedup_vs_qemu": 1 / k.ratio("qemu"),
+                "samples": k.samples,
+            }
+            for k in self.kernels
+        }
+        mean = {side: statistics.geometric_mean(k.ratio(side) for k in self.kernels) for side in ("native", "qemu")}
+        mix = next((k.ratio("native") for k in self.kernels if k.name == "coremark"), math.nan)
+        return {
+            "host": self.host,
+            "rounds": rounds,
+            "qemu": self.qemu_version,
+            "coremark_slowdown_vs_native": None if math.isnan(mix) else mix,
+            "geomean_slowdown_vs_native": mean["native"],
+            "geomean_speedup_vs_qemu": 1 / mean["qemu"],
+            "translated_share": share,
+            "kernels": rows,
+        }
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = [f"{'ms a round':12}{'native':>10}{'qemu':>10}{'ours':>10}{'ours/native':>13}{'faster than qemu':>18}"]
+    for name, row in report["kernels"].items():
+        ms = row["ms_per_round"]
+        cells = "".join(f"{ms[side]:>10.4g}" for side in ("native", "qemu", "ours"))
+        lines.append(f"{name:12}{cells}{row['slowdown_vs_native']:>13.2f}{row['speedup_vs_qemu']:>18.2f}")
+    means = report["geomean_slowdown_vs_native"], report["geomean_speedup_vs_qemu"]
+    lines.append(f"{'geomean':12}{'':30}{means[0]:>13.2f}{means[1]:>18.2f}")
+    lines.append(
+        f"medians of {report['rounds']} interleaved rounds, {report['host']}, qemu-riscv64 {report['qemu']} (user);"
+        f" {100 * report['translated_share']:.1f} % of instructions ran as compiled code"
+    )
+    return "\n".join(lines)
+
+
+def bench(as_json: bool, host: str, rounds: int, names: list[str]) -> int:
+    """Run and print; 1 when too little ran as compiled code. Raises BuildError."""
+    report = KernelBench(host, names).run(rounds)
+    if as_json:
+        json.dump(report, sys.stdout, indent=2)
+        print()
+    else:
+        print(_table(report))
+    if report["translated_share"] >= LEAST_SHARE:
+        return 0
+    say(f"only {100 * report['translated_share']:.1f} % of the instructions ran as compiled code")
+    return 1
