@@ -116,12 +116,15 @@ export function runModule(place, slot, generation, known, compiled) {
     name = moduleName(module);
     checkExports(module);
     const { t: table, ...links } = new WebAssembly.Instance(linkModule).exports;
-    const imports = importsOf(module, links, kernel.exports.tk_wasi_capabilities() >>> 0);
+    const granted = kernel.exports.tk_wasi_capabilities() >>> 0;
+    const imports = importsOf(module, links, granted);
     const instance = link(module, imports);
     const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     kernel = instantiate({ ...place.options, module: place.variant, guestMemory: memory, beside: kernel });
     WASI_IMPORTS.forEach((i, at) => /** @type {any} */ (table).set(at, kernel.exports[`wasi_${i.name}`]));
     started = true;
+    if (granted & WASI_CAPABILITY.SAY_AFTER) /** @type {any} */ (instance.exports).ready?.();
+    if (granted & WASI_CAPABILITY.SAY_BEFORE || (granted & WASI_CAPABILITY.SAY_AFTER && "ready" in instance.exports)) kernel.exports.wasi_ready();
     /** @type {any} */ (instance.exports)._start();
     kernel.exports.wasi_proc_exit(0);
   } catch (e) {

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import errors, layers
+    from .app import App, AppExit, AppLimits
     from .errors import (
+        AppError,
         BootError,
         CannotWait,
         InternalError,
@@ -28,6 +30,10 @@ __all__ = [
     "DEVNULL",
     "PIPE",
     "STDOUT",
+    "App",
+    "AppError",
+    "AppExit",
+    "AppLimits",
     "BootError",
     "CannotWait",
     "CompletedProcess",
@@ -52,7 +58,7 @@ __all__ = [
 ]
 
 _MODULES = ("errors", "layers")
-_HOMES = {"install": ".shims", "attach": ".shims.remote"}
+_HOMES = {"App": ".app", "AppExit": ".app", "AppLimits": ".app", "install": ".shims", "attach": ".shims.remote"}
 _ERRORS = tuple(name for name in __all__ if name.endswith(("Error", "Panic", "Crashed", "Closed", "CannotWait")))
 
 

@@ -9,6 +9,7 @@ TidemarkError
 ├── CannotWait          synchronous Python on a page's main thread that JSPI cannot suspend: says what to do
 ├── LayerError          a layer is corrupted or of another format
 ├── StaleHandleError    somebody else holds what the handle named
+├── AppError            an app's package, manifest or module is refused, or it ended before it was ready
 ├── SnapshotError       a snapshot is cut short, corrupted, or of another format or build
 └── InternalError       a bug of this package
 BlockingIOError
@@ -20,6 +21,7 @@ from __future__ import annotations
 import errno
 
 __all__ = [
+    "AppError",
     "BootError",
     "CannotWait",
     "InternalError",
@@ -81,6 +83,10 @@ class NotHere(BlockingIOError):
 
 class SnapshotError(TidemarkError):
     """A snapshot was refused whole."""
+
+
+class AppError(TidemarkError):
+    """An app cannot be started as it is."""
 
 
 class InternalError(TidemarkError):

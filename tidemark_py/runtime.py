@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .abi.gen import messages as m
 from .channel.later import Later
@@ -37,6 +37,9 @@ from .state.kernel_runtime import KernelRuntimeState
 from .state.machine import MachineState
 from .state.trace import CallUseState, TraceEvent, parse_call_uses
 from .tracing import Tracing
+
+if TYPE_CHECKING:
+    from .app import App, AppLimits
 
 __all__ = [
     "DEVNULL",
@@ -629,6 +632,25 @@ class Runtime(MachineHandles, NetEvents):
         if check:
             result.check_returncode()
         return result
+
+    async def start_app(
+        self,
+        app: str | bytes,
+        session_id: str,
+        ready: Literal["before", "export"] | None = None,
+        preopens: Mapping[str, str] | None = None,
+        limits: AppLimits | None = None,
+        args: Sequence[str] = (),
+    ) -> App:
+        """Start a WebAssembly app (tidemark_py/app.py): a package directory of the guests, a zip of one, or a module.
+
+        ready: when READY is said on app.channel: "before" _start, or when the app says so ("export"); None: as its
+        manifest has it.
+        Raises AppError before anything runs; then `await app.ready()`, `await app.wait()`.
+        """
+        from .app import start_app  # most pages start none: what it imports is not loaded for them
+
+        return await start_app(self, app, session_id, ready, preopens, limits, args)
 
     async def _within(self, task: asyncio.Future[Any], seconds: float) -> bool:
         """False when `task` is not done in time."""

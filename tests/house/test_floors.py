@@ -28,6 +28,7 @@ PYTHON_FLOOR = {
     "process": 4,
     "roles": 5,
     "tracing": 5,
+    "app": 6,
     "runtime": 6,
     "sdk": 7,
     "shims": 7,

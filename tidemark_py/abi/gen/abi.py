@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "3af5bccb58ea6c4728a5ac57cbaab83e905b6ded4d0ab7c9a057671ddc88777c"
-ABI_HASH32: Final = 0x3af5bccb
+ABI_HASH: Final = "bd7c7ccc5ecd9cf43735cef1b885474d196aa9871ea097553bd5c0dd37eb9dff"
+ABI_HASH32: Final = 0xbd7c7ccc
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -478,10 +478,12 @@ class SocketFlag(IntEnum):
 
 
 class WasiCapability(IntEnum):
-    """spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1"""
+    """spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1, and when it is said to be ready"""
 
     READY = 1  # tidemark.ready
     LOG = 2  # tidemark.log
+    SAY_BEFORE = 256  # READY is said before _start
+    SAY_AFTER = 512  # READY is said after the exported function ready, called before _start, has returned
 
 
 class Syscall(IntEnum):

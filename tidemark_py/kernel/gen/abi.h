@@ -2318,9 +2318,11 @@
 #define SOCKET_FLAG_NOTHING_MORE 8 /* the peer shut its writing side or closed */
 #define SOCKET_FLAG_CLOSED 16 /* its description is gone */
 
-/* WASI_CAPABILITY_*: spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1 */
+/* WASI_CAPABILITY_*: spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1, and when it is said to be ready */
 #define WASI_CAPABILITY_READY 1 /* tidemark.ready */
 #define WASI_CAPABILITY_LOG 2 /* tidemark.log */
+#define WASI_CAPABILITY_SAY_BEFORE 0x100 /* READY is said before _start */
+#define WASI_CAPABILITY_SAY_AFTER 0x200 /* READY is said after the exported function ready, called before _start, has returned */
 
 #define EVENT_RING_RECORDS 0x1000
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */

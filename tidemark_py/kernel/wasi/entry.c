@@ -69,8 +69,8 @@ u32 wasi_thread_start(u32 slot, u32 generation) {
 bool wasi_is_over(void) { return over; }
 bool wasi_in_module(void) { return current && __atomic_load_n(&current->record->word, __ATOMIC_SEQ_CST) == THREAD_USER; }
 
-void wasi_text_to_stderr(const char *text, u32 bytes) {
-  struct ofd *f = wasi_hold(2);
+void wasi_text_to(i32 fd, const char *text, u32 bytes) {
+  struct ofd *f = wasi_hold(fd);
   if (!f) return;
   struct iobuf io;
   iobuf_init_kernel(&io, (void *)(uintptr_t)text, bytes);
@@ -91,7 +91,7 @@ void wasi_fail(u32 bytes, i32 status) {
   memcpy(text, w->strings, name);
   memcpy(text + name, ": ", 2);
   text[name + 2 + bytes] = '\n';
-  wasi_text_to_stderr(text, name + 3 + bytes);
+  wasi_text_to(2, text, name + 3 + bytes);
   task_exit_group(status);
   thread_ends();
 }

@@ -72,7 +72,7 @@ static int preopens_asked(struct process *p, const struct wasi_options *o) {
       char text[320];
       int n = ksnprintf(text, sizeof text, "%s: cannot open the directory %.200s, which it was to be given as %.60s\n", p->name,
                         directory, name);
-      wasi_text_to_stderr(text, MIN((u32)n, (u32)sizeof text - 1));
+      wasi_text_to(2, text, MIN((u32)n, (u32)sizeof text - 1));
       return r;
     }
   }
@@ -89,7 +89,7 @@ int wasi_process_start(struct process *p, struct exec_image *e) {
   w->argc = e->argc, w->envc = e->envc;
   w->module = e->module, e->module = NULL;
   if (!(w->buffer = kpages_alloc(WASI_BUFFER_BYTES / PAGE_BYTES))) return -ENOMEM;
-  w->memory_limit_pages = p->mm->limit_bytes < mm_guest_max() ? (u32)(p->mm->limit_bytes / 65536) : 0;
+  w->memory_limit_pages = p->mm->limit_bytes < mm_guest_max() ? MAX((u32)(p->mm->limit_bytes / 65536), 1u) : 0;
   return p->wasi_options && p->wasi_options->preopens ? preopens_asked(p, p->wasi_options) : preopens_default(p);
 }
 
@@ -181,10 +181,13 @@ i64 wasi_do_proc_raise(u32 signal) {
   return signal ? signal_thread(current, linux_signal[signal], NULL) : 0;
 }
 
+/* Once: a line on stdout, in order with what the module writes there. */
 i64 wasi_do_ready(void) {
   struct wasi *w = current->process->wasi;
-  if (!w->ready) event_post(EVENT_READY, current->process->pid, current->tid, 0, 0);
+  if (w->ready) return 0;
   w->ready = true;
+  event_post(EVENT_READY, current->process->pid, current->tid, 0, 0);
+  wasi_text_to(1, "READY\n", 6);
   return 0;
 }
 

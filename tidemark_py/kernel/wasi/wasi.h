@@ -42,7 +42,7 @@ void wasi_fail(u32 bytes, i32 status);
 u64 wasi_module_bytes(void);
 u32 wasi_module_read(u64 offset);
 NORETURN void wasi_exit(void);            /* lock held: the calling thread ends; never seen by the module's own catch */
-void wasi_text_to_stderr(const char *text, u32 bytes);
+void wasi_text_to(i32 fd, const char *text, u32 bytes);
 
 /* ---- fds.c ---- */
 struct wasi_fd *wasi_fd_of(i32 fd);       /* NULL: nothing special about it */
