@@ -36,11 +36,10 @@ function moduleBytes({ plain, options }) {
   return bytes;
 }
 
-/** @param {Place} p @returns {WebAssembly.Module} */
-function compile(p) {
+/** @param {Place} p @param {number} cap pages of memory, 0: as the module says @returns {WebAssembly.Module} */
+function compile(p, cap) {
   let bytes = moduleBytes(p);
   checkHead(bytes);
-  const cap = p.plain.exports.tk_wasi_memory_limit() >>> 0;
   if (cap) bytes = capMemory(bytes, cap);
   try {
     return new WebAssembly.Module(/** @type {any} */ (bytes));
@@ -111,8 +110,9 @@ export function runModule(place, slot, generation, known, compiled) {
   let started = false;
   let name = "";
   try {
-    const module = known ?? compile(place);
-    if (!known) compiled(module, kernel.exports.tk_wasi_bytes());
+    const cap = kernel.exports.tk_wasi_memory_limit() >>> 0;
+    const module = (cap ? null : known) ?? compile(place, cap); // a capped one is this process's alone
+    if (!known && !cap) compiled(module, kernel.exports.tk_wasi_bytes());
     name = moduleName(module);
     checkExports(module);
     const { t: table, ...links } = new WebAssembly.Instance(linkModule).exports;

@@ -76,7 +76,7 @@ def test_limits_end_an_app_with_the_reason(page: Page) -> None:
         [-9, "it ran longer than its limit of 1 s", "ing -\nmain loop\n", ""],
         [-9, "it wrote more than its limit of 5000 bytes", 5000, ""],
         [3, "exit code 3", "memory is short\n", ""],
-        [126, "exit code 126", "", "demo: it needs 1.0625 MiB of memory to start, its limit is 0.0625 MiB\n"],
+        [126, "exit code 126", "", "demo: it needs 16.0625 MiB of memory to start, its limit is 0.0625 MiB\n"],
     ]
 
 
