@@ -15,6 +15,7 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   site      the static site into build/site
   bench     figures beside native and qemu-riscv64, in one run
   suites    CPython's own tests of processes inside Pyodide in Chromium: a table of passed, failed, skipped
+  wasi      a directory of WASI preview 1 test modules, run as processes: a table
   workloads Debian's programs, each with a short script, in Chromium and Node: a table with time, memory, every miss
 """
 
@@ -301,6 +302,20 @@ def suites_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--report", type=Path, metavar="FILE.md", help="also write the table there, and FILE.json")
     p.add_argument("--verbose", action="store_true", help="whole tracebacks, and what the page says")
     p.add_argument("only", nargs="*", metavar="NAME", help="only tests whose name contains one of these")
+
+
+def wasi_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("directory", type=Path, help="NAME.wasm, NAME.json: as the official test suite has them")
+    p.add_argument("--host", choices=("chromium", "node"), default="chromium")
+
+
+@task(wasi_arguments)
+def wasi(a: argparse.Namespace) -> int:
+    """Run a directory of WASI test modules."""
+    from tidemark_py.dev import wasi_suite as suite
+
+    prepare()
+    return suite.run(a.directory, a.host)
 
 
 @task(suites_arguments)

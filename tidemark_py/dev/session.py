@@ -61,6 +61,7 @@ class Command:
     stdin: bytes | None = None  # None: fed by Session.feed
     timeout_s: float | None = None
     keep_fs: bool = True
+    preopens: dict[str, str] | None = None  # what WebAssembly modules see, by the name they see; None: the default
     terminal: tuple[int, int] | None = None  # rows, columns
     trace: bool = False  # trace records go to output() as TRACE_STREAM
 
@@ -422,6 +423,7 @@ def _start_message(running: _Running) -> dict[str, Any]:
         "keep_fs": c.keep_fs,
         "terminal": c.terminal,
         "trace": c.trace,
+        "preopens": c.preopens,
     }
 
 

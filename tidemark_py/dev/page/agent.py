@@ -129,7 +129,13 @@ class Command:
         streams = {"tty": tuple(terminal)} if terminal else dict.fromkeys(("stdin", "stdout", "stderr"), tm.PIPE)
         try:
             self.process = await self.agent.runtime.spawn(
-                m["argv"], env=m["env"], cwd=m["cwd"], root=root, start_new_session=True, **streams
+                m["argv"],
+                env=m["env"],
+                cwd=m["cwd"],
+                root=root,
+                start_new_session=True,
+                preopens=m.get("preopens"),
+                **streams,
             )
         except OSError as e:
             code = NOT_FOUND if isinstance(e, FileNotFoundError) else NOT_EXECUTABLE
