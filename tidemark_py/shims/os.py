@@ -435,10 +435,11 @@ def _get_terminal_size(fd: int = 1, /) -> os.terminal_size:
 def _which(cmd: Any, mode: int = os.F_OK | os.X_OK, path: Any = None) -> Any:
     found = _real["which"](cmd, mode, path)
     name = os.fsdecode(cmd)
-    if found is not None or not name:
+    where = os.fsdecode(path if path is not None else os.environ.get("PATH", os.defpath))
+    if found is not None or not name or not (where or os.path.dirname(name)):  # an empty PATH is no place to look in
         return found
     this = machine()
-    folders = os.fsdecode(path if path is not None else os.environ.get("PATH", os.defpath)).split(os.pathsep)
+    folders = where.split(os.pathsep)
     names = [name] if os.path.dirname(name) else [os.path.join(folder or ".", name) for folder in folders]
     for each in names:
         guest = this.directory(os.path.abspath(each))
