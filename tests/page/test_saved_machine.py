@@ -19,14 +19,18 @@ HELPERS = """
 async def read_until(stream, text):
     got = b""
     while text not in got:
-        part = await asyncio.wait_for(stream.read(65536), 10)
+        try:
+            part = await asyncio.wait_for(stream.read(65536), 20)
+        except TimeoutError:
+            part = b""
         assert part, got
         got += part
     return got
 
 async def again(saved, **options):
     t = time.perf_counter()
-    options.setdefault("layers", [builtins.layer])
+    if "layers" not in options:
+        options["layers"] = [builtins.layer]
     rt = await tm.Runtime.restore(saved, snapshot=await snapshot_bytes(), **options)
     print("restore", round(time.perf_counter() - t, 3), "s, saved", len(saved), "bytes")
     return rt

@@ -284,9 +284,9 @@ def test_a_zombies_exit_record_and_kernel_memory(page: Page) -> None:
         # kernel memory: the text of a file in memfs is a page there; found by looking, changed under the kernel lock
         await rt.fs.write_file("/tmp/needle", b"kernel-needle-0123456789" * 100)
         writes = []
-        for low in range(1 << 20, 192 << 20, 1 << 20):
+        for low in range(1 << 20, 96 << 20, 1 << 16):
             try:
-                (w,) = (await rt.state.kernel_memory([(low, 1 << 20)])).writes
+                (w,) = (await rt.state.kernel_memory([(low, 1 << 16)])).writes
             except OSError:  # the instances' stacks, or the end
                 continue
             # in the page, and perhaps in buffers that were freed

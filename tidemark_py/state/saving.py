@@ -133,7 +133,7 @@ class MachineSaver:
         return SavedMachine(
             build=kernel.build_id,
             monotonic_ns=int(kernel.call("tk_monotonic_ns")),
-            kernel_bytes=max(address + size for address, size in ranges),
+            kernel_bytes=int(kernel.call("tk_memory_bytes")),
             guest_max_pages=read_counters(kernel)["guest_max_pages"],
             layers=layers,
             processes=[],

@@ -43,6 +43,8 @@ static u32 image(struct image_range *to, u32 room) {
 i32 WASM_EXPORT("tk_image_ranges") tk_image_ranges(u32 at) { return give_ranges(image, at); }
 i32 WASM_EXPORT("tk_layer_blobs") tk_layer_blobs(u32 at) { return give_ranges(layer_blobs, at); }
 
+/* What kernel memory has: its end may be free pages, of which no range speaks. */
+double WASM_EXPORT("tk_memory_bytes") tk_memory_bytes(void) { return (double)__builtin_wasm_memory_size(0) * 65536; }
 /* Kernel memory has at least `bytes` bytes from now on: 0 or -ENOMEM. */
 i32 WASM_EXPORT("tk_restore_grow") tk_restore_grow(double bytes) {
   size_t need = (size_t)((bytes + 65535) / 65536), have = __builtin_wasm_memory_size(0);
