@@ -27,6 +27,7 @@ PIP_PINS = (
     "mypy==2.4.1",
     "ruff==0.17.5",
     "hatchling==1.33.0",
+    "wisp-python==0.9.0",  # a relay for the tests of the network
 )
 NPM_PINS = {
     "binaryen": "132.0.0",
