@@ -353,6 +353,25 @@ def workloads(a: argparse.Namespace) -> int:
     return checked(lambda: debian.workloads(debian.Options(a.only, hosts, a.quick, a.jit, a.report)))
 
 
+def conformance_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("suite", choices=("stress", "cpython"))
+    p.add_argument("--only", action="append", default=[], metavar="NAME", help="a stressor or test module")
+    p.add_argument("--host", choices=("chromium", "node", "native"), default="chromium")
+    p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each stressor")
+    p.add_argument("--qemu", action=argparse.BooleanOptionalAction, default=True, help="cpython: beside qemu-riscv64")
+
+
+@task(conformance_arguments)
+def conformance(a: argparse.Namespace) -> int:
+    """stress-ng --verify, or CPython's own tests, in the guest: a table with every difference."""
+    from tidemark_py.dev import conformance as others
+    from tidemark_py.dev.run import checked
+
+    if a.host != "native":
+        programs()
+    return checked(lambda: others.conformance(others.Options(a.suite, a.only, a.host, a.seconds, a.qemu)))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse, run one task, turn a build failure into one message and exit code 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -194,11 +194,41 @@ static void msg(void) {
   TRY(msgctl(id, IPC_STAT, &d));
 }
 
+/* What ipcs(1) asks: limits, use, objects by index. */
+static void listings(void) {
+  struct seminfo si;
+  struct msginfo mi;
+  struct shminfo hi;
+  struct shm_info hu;
+  SHOW("%d", semctl(0, 0, IPC_INFO, &si) >= 0);
+  printf("values to %d, %d operations, %d in a set\n", si.semvmx, si.semopm, si.semmsl);
+  SHOW("%d", msgctl(0, IPC_INFO, (struct msqid_ds *)&mi) >= 0);
+  printf("messages of %d, queues of %d\n", mi.msgmax, mi.msgmnb);
+  SHOW("%d", shmctl(0, IPC_INFO, (struct shmid_ds *)&hi) >= 0);
+  SHOW("%lu", (unsigned long)hi.shmmin);
+  int sem_id = semget(IPC_PRIVATE, 3, 0600), msg_id = msgget(IPC_PRIVATE, 0600), shm_id = shmget(IPC_PRIVATE, 8192, 0600);
+  SHOW("%d", semctl(0, 0, SEM_INFO, &si) >= 0 && si.semusz >= 1 && si.semaem >= 3);
+  SHOW("%d", msgctl(0, MSG_INFO, (struct msqid_ds *)&mi) >= 0 && mi.msgpool >= 1);
+  SHOW("%d", shmctl(0, SHM_INFO, (struct shmid_ds *)&hu) >= 0 && hu.used_ids >= 1 && hu.shm_tot >= 2);
+  int found = 0;
+  struct semid_ds sd;
+  struct msqid_ds md;
+  struct shmid_ds hd;
+  for (int i = 0; i <= semctl(0, 0, IPC_INFO, &si); i++) found += semctl(i, 0, SEM_STAT, &sd) == sem_id && sd.sem_nsems == 3;
+  for (int i = 0; i <= msgctl(0, IPC_INFO, (struct msqid_ds *)&mi); i++) found += msgctl(i, MSG_STAT, &md) == msg_id;
+  for (int i = 0; i <= shmctl(0, IPC_INFO, (struct shmid_ds *)&hi); i++) found += shmctl(i, SHM_STAT, &hd) == shm_id && hd.shm_segsz == 8192;
+  SHOW("%d", found);
+  TRY(semctl(30000, 0, SEM_STAT, &sd));
+  TRY(msgctl(-1, MSG_STAT, &md));
+  semctl(sem_id, 0, IPC_RMID), msgctl(msg_id, IPC_RMID, NULL), shmctl(shm_id, IPC_RMID, NULL);
+}
+
 int main(void) {
   enter("sysv");
   key = 0x54000000 | getpid();
   shm();
   sem();
   msg();
+  listings();
   return 0;
 }

@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "bd7c7ccc5ecd9cf43735cef1b885474d196aa9871ea097553bd5c0dd37eb9dff"
-ABI_HASH32: Final = 0xbd7c7ccc
+ABI_HASH: Final = "68ae931ac46f1df9ffcc628030cd3458982530420b5f12882899d11af767ca86"
+ABI_HASH32: Final = 0x68ae931a
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
@@ -1015,15 +1015,15 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(184, "mq_notify", (("mqdes", "fd"), ("sevp", "ptr"),), "partial", "no SIGEV_THREAD", "mq_notify(2)", False, "none", True),
     SyscallRow(185, "mq_getsetattr", (("mqdes", "fd"), ("newattr", "ptr"), ("oldattr", "ptr"),), "full", "", "mq_getsetattr(2)", False, "none", True),
     SyscallRow(186, "msgget", (("key", "int"), ("flags", "flags"),), "full", "", "msgget(2)", False, "none", True),
-    SyscallRow(187, "msgctl", (("msqid", "int"), ("cmd", "int"), ("buf", "ptr"),), "partial", "no MSG_INFO, MSG_STAT", "msgctl(2)", False, "none", True),
+    SyscallRow(187, "msgctl", (("msqid", "int"), ("cmd", "int"), ("buf", "ptr"),), "full", "", "msgctl(2)", False, "none", True),
     SyscallRow(188, "msgrcv", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("type", "long"), ("flags", "flags"),), "partial", "no MSG_COPY", "msgrcv(2)", True, "none", True),
     SyscallRow(189, "msgsnd", (("msqid", "int"), ("msgp", "ptr"), ("size", "size"), ("flags", "flags"),), "full", "", "msgsnd(2)", True, "none", True),
     SyscallRow(190, "semget", (("key", "int"), ("nsems", "int"), ("flags", "flags"),), "full", "", "semget(2)", False, "none", True),
-    SyscallRow(191, "semctl", (("semid", "int"), ("semnum", "int"), ("cmd", "int"), ("arg", "ulong"),), "partial", "no SEM_INFO, SEM_STAT", "semctl(2)", False, "none", True),
+    SyscallRow(191, "semctl", (("semid", "int"), ("semnum", "int"), ("cmd", "int"), ("arg", "ulong"),), "full", "", "semctl(2)", False, "none", True),
     SyscallRow(192, "semtimedop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"), ("timeout", "timespec"),), "full", "", "semtimedop(2)", True, "none", True),
     SyscallRow(193, "semop", (("semid", "int"), ("sops", "ptr"), ("nsops", "uint"),), "full", "", "semop(2)", True, "none", True),
     SyscallRow(194, "shmget", (("key", "int"), ("size", "size"), ("flags", "flags"),), "partial", "no SHM_HUGETLB", "shmget(2)", False, "none", True),
-    SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "partial", "no SHM_INFO, SHM_STAT", "shmctl(2)", False, "none", True),
+    SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "full", "", "shmctl(2)", False, "none", True),
     SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "full", "", "shmat(2)", False, "none", True),
     SyscallRow(197, "shmdt", (("addr", "ptr"),), "full", "", "shmdt(2)", False, "none", True),
     SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT", "socket(2)", False, "none", True),

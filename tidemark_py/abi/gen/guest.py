@@ -2879,6 +2879,222 @@ class SemidDs:
 
 
 @dataclass(slots=True)
+class Seminfo:
+    """semctl(2), IPC_INFO and SEM_INFO"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iiiiiiiiii")
+    BYTES: ClassVar[int] = 40
+    OFFSET: ClassVar[dict[str, int]] = {
+        "semmap": 0,
+        "semmni": 4,
+        "semmns": 8,
+        "semmnu": 12,
+        "semmsl": 16,
+        "semopm": 20,
+        "semume": 24,
+        "semusz": 28,
+        "semvmx": 32,
+        "semaem": 36,
+    }
+    semmap: int = 0
+    semmni: int = 0
+    semmns: int = 0
+    semmnu: int = 0
+    semmsl: int = 0
+    semopm: int = 0
+    semume: int = 0
+    semusz: int = 0
+    semvmx: int = 0
+    semaem: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.semmap,
+            self.semmni,
+            self.semmns,
+            self.semmnu,
+            self.semmsl,
+            self.semopm,
+            self.semume,
+            self.semusz,
+            self.semvmx,
+            self.semaem,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Seminfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+        )
+
+
+@dataclass(slots=True)
+class Msginfo:
+    """msgctl(2), IPC_INFO and MSG_INFO"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iiiiiiiHH")
+    BYTES: ClassVar[int] = 32
+    OFFSET: ClassVar[dict[str, int]] = {
+        "msgpool": 0,
+        "msgmap": 4,
+        "msgmax": 8,
+        "msgmnb": 12,
+        "msgmni": 16,
+        "msgssz": 20,
+        "msgtql": 24,
+        "msgseg": 28,
+        "pad": 30,
+    }
+    msgpool: int = 0
+    msgmap: int = 0
+    msgmax: int = 0
+    msgmnb: int = 0
+    msgmni: int = 0
+    msgssz: int = 0
+    msgtql: int = 0
+    msgseg: int = 0
+    pad: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.msgpool,
+            self.msgmap,
+            self.msgmax,
+            self.msgmnb,
+            self.msgmni,
+            self.msgssz,
+            self.msgtql,
+            self.msgseg,
+            self.pad,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Msginfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+        )
+
+
+@dataclass(slots=True)
+class Shminfo:
+    """shmctl(2), IPC_INFO: shminfo64"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QQQQQ4Q")
+    BYTES: ClassVar[int] = 72
+    OFFSET: ClassVar[dict[str, int]] = {
+        "shmmax": 0,
+        "shmmin": 8,
+        "shmmni": 16,
+        "shmseg": 24,
+        "shmall": 32,
+        "unused": 40,
+    }
+    shmmax: int = 0
+    shmmin: int = 0
+    shmmni: int = 0
+    shmseg: int = 0
+    shmall: int = 0
+    unused: tuple[int, ...] = (0,) * 4
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.shmmax,
+            self.shmmin,
+            self.shmmni,
+            self.shmseg,
+            self.shmall,
+            *self.unused,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Shminfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            tuple(v[5:9]),
+        )
+
+
+@dataclass(slots=True)
+class ShmInfo:
+    """shmctl(2), SHM_INFO"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<iIQQQQQ")
+    BYTES: ClassVar[int] = 48
+    OFFSET: ClassVar[dict[str, int]] = {
+        "used_ids": 0,
+        "pad": 4,
+        "shm_tot": 8,
+        "shm_rss": 16,
+        "shm_swp": 24,
+        "swap_attempts": 32,
+        "swap_successes": 40,
+    }
+    used_ids: int = 0
+    pad: int = 0
+    shm_tot: int = 0
+    shm_rss: int = 0
+    shm_swp: int = 0
+    swap_attempts: int = 0
+    swap_successes: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.used_ids,
+            self.pad,
+            self.shm_tot,
+            self.shm_rss,
+            self.shm_swp,
+            self.swap_attempts,
+            self.swap_successes,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> ShmInfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+        )
+
+
+@dataclass(slots=True)
 class MsqidDs:
     """msgctl(2), msqid64_ds"""
 

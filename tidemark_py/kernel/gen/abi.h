@@ -1660,6 +1660,8 @@
 #define SHM_STAT 13
 #define GETNCNT 14
 #define SHM_INFO 14
+#define MSG_STAT_ANY 13
+#define SHM_STAT_ANY 15
 #define GETZCNT 15
 #define SETVAL 16
 #define SETALL 17
@@ -3948,6 +3950,90 @@ _Static_assert(offsetof(struct guest_semid_ds, sem_otime) == 48, "semid_ds.sem_o
 _Static_assert(offsetof(struct guest_semid_ds, sem_ctime) == 56, "semid_ds.sem_ctime");
 _Static_assert(offsetof(struct guest_semid_ds, sem_nsems) == 64, "semid_ds.sem_nsems");
 _Static_assert(offsetof(struct guest_semid_ds, unused) == 72, "semid_ds.unused");
+
+/* semctl(2), IPC_INFO and SEM_INFO */
+struct guest_seminfo {
+  i32 semmap;
+  i32 semmni;
+  i32 semmns;
+  i32 semmnu;
+  i32 semmsl;
+  i32 semopm;
+  i32 semume;
+  i32 semusz;
+  i32 semvmx;
+  i32 semaem;
+};
+_Static_assert(sizeof(struct guest_seminfo) == 40, "seminfo");
+_Static_assert(offsetof(struct guest_seminfo, semmap) == 0, "seminfo.semmap");
+_Static_assert(offsetof(struct guest_seminfo, semmni) == 4, "seminfo.semmni");
+_Static_assert(offsetof(struct guest_seminfo, semmns) == 8, "seminfo.semmns");
+_Static_assert(offsetof(struct guest_seminfo, semmnu) == 12, "seminfo.semmnu");
+_Static_assert(offsetof(struct guest_seminfo, semmsl) == 16, "seminfo.semmsl");
+_Static_assert(offsetof(struct guest_seminfo, semopm) == 20, "seminfo.semopm");
+_Static_assert(offsetof(struct guest_seminfo, semume) == 24, "seminfo.semume");
+_Static_assert(offsetof(struct guest_seminfo, semusz) == 28, "seminfo.semusz");
+_Static_assert(offsetof(struct guest_seminfo, semvmx) == 32, "seminfo.semvmx");
+_Static_assert(offsetof(struct guest_seminfo, semaem) == 36, "seminfo.semaem");
+
+/* msgctl(2), IPC_INFO and MSG_INFO */
+struct guest_msginfo {
+  i32 msgpool;
+  i32 msgmap;
+  i32 msgmax;
+  i32 msgmnb;
+  i32 msgmni;
+  i32 msgssz;
+  i32 msgtql;
+  u16 msgseg;
+  u16 pad;
+};
+_Static_assert(sizeof(struct guest_msginfo) == 32, "msginfo");
+_Static_assert(offsetof(struct guest_msginfo, msgpool) == 0, "msginfo.msgpool");
+_Static_assert(offsetof(struct guest_msginfo, msgmap) == 4, "msginfo.msgmap");
+_Static_assert(offsetof(struct guest_msginfo, msgmax) == 8, "msginfo.msgmax");
+_Static_assert(offsetof(struct guest_msginfo, msgmnb) == 12, "msginfo.msgmnb");
+_Static_assert(offsetof(struct guest_msginfo, msgmni) == 16, "msginfo.msgmni");
+_Static_assert(offsetof(struct guest_msginfo, msgssz) == 20, "msginfo.msgssz");
+_Static_assert(offsetof(struct guest_msginfo, msgtql) == 24, "msginfo.msgtql");
+_Static_assert(offsetof(struct guest_msginfo, msgseg) == 28, "msginfo.msgseg");
+_Static_assert(offsetof(struct guest_msginfo, pad) == 30, "msginfo.pad");
+
+/* shmctl(2), IPC_INFO: shminfo64 */
+struct guest_shminfo {
+  u64 shmmax;
+  u64 shmmin;
+  u64 shmmni;
+  u64 shmseg;
+  u64 shmall;
+  u64 unused[4];
+};
+_Static_assert(sizeof(struct guest_shminfo) == 72, "shminfo");
+_Static_assert(offsetof(struct guest_shminfo, shmmax) == 0, "shminfo.shmmax");
+_Static_assert(offsetof(struct guest_shminfo, shmmin) == 8, "shminfo.shmmin");
+_Static_assert(offsetof(struct guest_shminfo, shmmni) == 16, "shminfo.shmmni");
+_Static_assert(offsetof(struct guest_shminfo, shmseg) == 24, "shminfo.shmseg");
+_Static_assert(offsetof(struct guest_shminfo, shmall) == 32, "shminfo.shmall");
+_Static_assert(offsetof(struct guest_shminfo, unused) == 40, "shminfo.unused");
+
+/* shmctl(2), SHM_INFO */
+struct guest_shm_info {
+  i32 used_ids;
+  u32 pad;
+  u64 shm_tot;
+  u64 shm_rss;
+  u64 shm_swp;
+  u64 swap_attempts;
+  u64 swap_successes;
+};
+_Static_assert(sizeof(struct guest_shm_info) == 48, "shm_info");
+_Static_assert(offsetof(struct guest_shm_info, used_ids) == 0, "shm_info.used_ids");
+_Static_assert(offsetof(struct guest_shm_info, pad) == 4, "shm_info.pad");
+_Static_assert(offsetof(struct guest_shm_info, shm_tot) == 8, "shm_info.shm_tot");
+_Static_assert(offsetof(struct guest_shm_info, shm_rss) == 16, "shm_info.shm_rss");
+_Static_assert(offsetof(struct guest_shm_info, shm_swp) == 24, "shm_info.shm_swp");
+_Static_assert(offsetof(struct guest_shm_info, swap_attempts) == 32, "shm_info.swap_attempts");
+_Static_assert(offsetof(struct guest_shm_info, swap_successes) == 40, "shm_info.swap_successes");
 
 /* msgctl(2), msqid64_ds */
 struct guest_msqid_ds {

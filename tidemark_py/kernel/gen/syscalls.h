@@ -232,15 +232,15 @@ i64 sys_mq_timedreceive(i32 mqdes, uaddr_t msg_ptr, u64 msg_len, uaddr_t msg_pri
 i64 sys_mq_notify(i32 mqdes, uaddr_t sevp); /* no SIGEV_THREAD */
 i64 sys_mq_getsetattr(i32 mqdes, uaddr_t newattr, uaddr_t oldattr);
 i64 sys_msgget(i32 key, u32 flags);
-i64 sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf); /* no MSG_INFO, MSG_STAT */
+i64 sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf);
 i64 sys_msgrcv(i32 msqid, uaddr_t msgp, u64 size, i64 type, u32 flags); /* no MSG_COPY */
 i64 sys_msgsnd(i32 msqid, uaddr_t msgp, u64 size, u32 flags);
 i64 sys_semget(i32 key, i32 nsems, u32 flags);
-i64 sys_semctl(i32 semid, i32 semnum, i32 cmd, u64 arg); /* no SEM_INFO, SEM_STAT */
+i64 sys_semctl(i32 semid, i32 semnum, i32 cmd, u64 arg);
 i64 sys_semtimedop(i32 semid, uaddr_t sops, u32 nsops, uaddr_t timeout);
 i64 sys_semop(i32 semid, uaddr_t sops, u32 nsops);
 i64 sys_shmget(i32 key, u64 size, u32 flags); /* no SHM_HUGETLB */
-i64 sys_shmctl(i32 shmid, i32 cmd, uaddr_t buf); /* no SHM_INFO, SHM_STAT */
+i64 sys_shmctl(i32 shmid, i32 cmd, uaddr_t buf);
 i64 sys_shmat(i32 shmid, uaddr_t addr, u32 flags);
 i64 sys_shmdt(uaddr_t addr);
 i64 sys_socket(i32 domain, i32 type, i32 protocol); /* AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT */

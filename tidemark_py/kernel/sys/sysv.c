@@ -1,5 +1,5 @@
 /* sys/sysv: identifiers, keys and permissions of sysvipc(7). Called by sysv_shm.c, sysv_sem.c and sysv_msg.c.
- * Missing: the /proc/sysvipc files, IPC_INFO and the *_STAT listings by index (EINVAL). */
+ * Missing: the /proc/sysvipc files. */
 #include "sysv.h"
 
 #define ID_STEP 32768 /* id = use of the slot * this + slot: a stale id does not reach a later object */
@@ -8,6 +8,22 @@ struct sysv_object *sysv_find(const struct sysv_table *t, i32 id) {
   if (id < 0 || (u32)(id % ID_STEP) >= SYSV_OBJECTS) return NULL;
   struct sysv_object *o = t->slots[id % ID_STEP];
   return o && o->id == id ? o : NULL;
+}
+
+struct sysv_object *sysv_at(const struct sysv_table *t, i32 index) {
+  return index >= 0 && (u32)index < SYSV_OBJECTS ? t->slots[index] : NULL;
+}
+
+i32 sysv_highest(const struct sysv_table *t) {
+  u32 i = SYSV_OBJECTS - 1;
+  while (i && !t->slots[i]) i--;
+  return (i32)i;
+}
+
+u32 sysv_count(const struct sysv_table *t) {
+  u32 n = 0;
+  for (u32 i = 0; i < SYSV_OBJECTS; i++) n += t->slots[i] != NULL;
+  return n;
 }
 
 int sysv_access(const struct sysv_object *o, u32 wanted) {

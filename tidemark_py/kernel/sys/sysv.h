@@ -23,6 +23,10 @@ i64 sysv_lookup(const struct sysv_table *t, i32 key, u32 flags, struct sysv_obje
 int sysv_add(struct sysv_table *t, struct sysv_object *o, i32 key, u32 flags); /* id or -ENOSPC */
 void sysv_remove(struct sysv_table *t, struct sysv_object *o);                 /* the number and the key go */
 struct sysv_object *sysv_find(const struct sysv_table *t, i32 id);             /* NULL: -EINVAL */
+/* By index: what ipcs(1) walks. The highest index in use (0 when none), the object at one or NULL, how many there are. */
+i32 sysv_highest(const struct sysv_table *t);
+struct sysv_object *sysv_at(const struct sysv_table *t, i32 index);
+u32 sysv_count(const struct sysv_table *t);
 int sysv_access(const struct sysv_object *o, u32 wanted); /* bits as in a mode: 0444, 0222; 0 or -EACCES */
 int sysv_owner(const struct sysv_object *o);              /* IPC_SET, IPC_RMID: 0 or -EPERM */
 struct guest_ipc_perm sysv_perm_out(const struct sysv_object *o);

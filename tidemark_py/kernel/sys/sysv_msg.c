@@ -117,18 +117,37 @@ i64 sys_msgrcv(i32 msqid, uaddr_t msgp, u64 size, i64 type, u32 flags) {
   return n;
 }
 
+static i64 limits(bool in_use, uaddr_t to) {
+  struct guest_msginfo i = {.msgpool = SYSV_OBJECTS * (QUEUE_BYTES / 1024), .msgmap = QUEUE_BYTES, .msgmax = MSG_MAX_BYTES,
+                            .msgmnb = QUEUE_BYTES, .msgmni = SYSV_OBJECTS, .msgssz = 16, .msgtql = QUEUE_BYTES, .msgseg = 0xffff};
+  if (in_use) { /* msgctl(2), MSG_INFO: queues, messages, bytes */
+    i.msgpool = (i32)sysv_count(&queues), i.msgmap = i.msgtql = 0;
+    for (i32 k = 0; k <= sysv_highest(&queues); k++) {
+      const struct queue *q = (struct queue *)(void *)sysv_at(&queues, k);
+      if (q) i.msgmap += (i32)q->count, i.msgtql += (i32)q->used;
+    }
+  }
+  return COPY_OUT(to, i) ? -EFAULT : sysv_highest(&queues);
+}
+
 i64 sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf) {
-  struct queue *q = (struct queue *)(void *)sysv_find(&queues, msqid);
+  i32 what = cmd & ~IPC_64;
+  if (what == IPC_INFO || what == MSG_INFO) return limits(what == MSG_INFO, buf);
+  bool by_index = what == MSG_STAT || what == MSG_STAT_ANY;
+  struct queue *q = (struct queue *)(void *)(by_index ? sysv_at(&queues, msqid) : sysv_find(&queues, msqid));
   if (msqid < 0 || cmd < 0 || !q) return -EINVAL;
   struct guest_msqid_ds d = {0};
   int r;
   switch (cmd & ~IPC_64) {
+  case MSG_STAT:
+  case MSG_STAT_ANY:
   case IPC_STAT:
-    if ((r = sysv_access(&q->object, 0444))) return r;
+    if (what != MSG_STAT_ANY && (r = sysv_access(&q->object, 0444))) return r;
     d = (struct guest_msqid_ds){.msg_perm = sysv_perm_out(&q->object), .msg_stime = q->stime, .msg_rtime = q->rtime,
                                 .msg_ctime = q->ctime, .msg_cbytes = q->used, .msg_qnum = q->count,
                                 .msg_qbytes = q->limit, .msg_lspid = q->lspid, .msg_lrpid = q->lrpid};
-    return COPY_OUT(buf, d);
+    if (COPY_OUT(buf, d)) return -EFAULT;
+    return by_index ? q->object.id : 0;
   case IPC_SET:
     if (COPY_IN(d, buf)) return -EFAULT;
     if ((r = sysv_owner(&q->object))) return r;

@@ -210,8 +210,25 @@ static i64 one_value(struct sem_set *s, i32 number, i32 cmd, i32 value) {
   }
 }
 
+static i64 limits(bool in_use, uaddr_t to) {
+  struct guest_seminfo i = {.semmap = SETS_SEMS, .semmni = SYSV_OBJECTS, .semmns = SYSV_OBJECTS * SETS_SEMS, .semmnu = SYSV_OBJECTS * SETS_SEMS,
+                            .semmsl = SETS_SEMS, .semopm = OPS_MAX, .semume = OPS_MAX, .semusz = 20, .semvmx = VALUE_MAX,
+                            .semaem = VALUE_MAX};
+  if (in_use) { /* semctl(2), SEM_INFO: how many sets and semaphores there are */
+    i.semusz = (i32)sysv_count(&sets), i.semaem = 0;
+    for (i32 k = 0; k <= sysv_highest(&sets); k++) {
+      const struct sem_set *s = (struct sem_set *)(void *)sysv_at(&sets, k);
+      if (s) i.semaem += (i32)s->count;
+    }
+  }
+  return COPY_OUT(to, i) ? -EFAULT : sysv_highest(&sets);
+}
+
 i64 sys_semctl(i32 semid, i32 semnum, i32 cmd, u64 arg) {
-  struct sem_set *s = set_of(semid);
+  i32 what = cmd & ~IPC_64;
+  if (what == IPC_INFO || what == SEM_INFO) return limits(what == SEM_INFO, arg);
+  bool by_index = what == SEM_STAT || what == SEM_STAT_ANY;
+  struct sem_set *s = by_index ? (struct sem_set *)(void *)sysv_at(&sets, semid) : set_of(semid);
   if (semid < 0 || !s) return -EINVAL;
   struct guest_semid_ds d = {0};
   int r;
@@ -223,11 +240,14 @@ i64 sys_semctl(i32 semid, i32 semnum, i32 cmd, u64 arg) {
   case SETVAL: return (r = sysv_access(&s->object, 0222)) ? r : one_value(s, semnum, SETVAL, (i32)arg);
   case GETALL: return (r = sysv_access(&s->object, 0444)) ? r : all_values(s, false, arg);
   case SETALL: return (r = sysv_access(&s->object, 0222)) ? r : all_values(s, true, arg);
+  case SEM_STAT:
+  case SEM_STAT_ANY:
   case IPC_STAT:
-    if ((r = sysv_access(&s->object, 0444))) return r;
+    if (what != SEM_STAT_ANY && (r = sysv_access(&s->object, 0444))) return r;
     d = (struct guest_semid_ds){.sem_perm = sysv_perm_out(&s->object), .sem_otime = s->otime, .sem_ctime = s->ctime,
                                 .sem_nsems = s->count};
-    return COPY_OUT(arg, d);
+    if (COPY_OUT(arg, d)) return -EFAULT;
+    return by_index ? s->object.id : 0;
   case IPC_SET:
     if (COPY_IN(d, arg)) return -EFAULT;
     if ((r = sysv_owner(&s->object))) return r;

@@ -98,18 +98,36 @@ i64 sys_shmdt(uaddr_t addr) {
   return 0;
 }
 
+static i64 limits(bool in_use, uaddr_t to) {
+  struct guest_shminfo i = {.shmmax = SHM_MAX_BYTES, .shmmin = 1, .shmmni = SYSV_OBJECTS, .shmseg = SYSV_OBJECTS,
+                            .shmall = SHM_MAX_BYTES / PAGE_BYTES};
+  struct guest_shm_info u = {.used_ids = (i32)sysv_count(&segments)};
+  for (i32 k = 0; k <= sysv_highest(&segments); k++) {
+    const struct segment *s = (struct segment *)(void *)sysv_at(&segments, k);
+    if (s) u.shm_tot += (s->bytes + PAGE_BYTES - 1) / PAGE_BYTES, u.shm_rss += s->file->inode->blocks_512 / (PAGE_BYTES / 512);
+  }
+  int r = in_use ? COPY_OUT(to, u) : COPY_OUT(to, i);
+  return r ? -EFAULT : sysv_highest(&segments);
+}
+
 i64 sys_shmctl(i32 shmid, i32 cmd, uaddr_t buf) {
-  struct segment *s = segment_of(shmid);
+  i32 what = cmd & ~IPC_64;
+  if (what == IPC_INFO || what == SHM_INFO) return limits(what == SHM_INFO, buf);
+  bool by_index = what == SHM_STAT || what == SHM_STAT_ANY;
+  struct segment *s = by_index ? (struct segment *)(void *)sysv_at(&segments, shmid) : segment_of(shmid);
   if (shmid < 0 || cmd < 0 || !s) return -EINVAL;
   struct guest_shmid_ds d = {0};
   int r;
   switch (cmd & ~IPC_64) {
+  case SHM_STAT:
+  case SHM_STAT_ANY:
   case IPC_STAT:
-    if ((r = sysv_access(&s->object, 0444))) return r;
+    if (what != SHM_STAT_ANY && (r = sysv_access(&s->object, 0444))) return r;
     d = (struct guest_shmid_ds){.shm_perm = sysv_perm_out(&s->object), .shm_segsz = s->bytes, .shm_atime = s->atime,
                                 .shm_dtime = s->dtime, .shm_ctime = s->ctime, .shm_cpid = s->cpid, .shm_lpid = s->lpid,
                                 .shm_nattch = attached(s)};
-    return COPY_OUT(buf, d);
+    if (COPY_OUT(buf, d)) return -EFAULT;
+    return by_index ? s->object.id : 0;
   case IPC_SET:
     if (COPY_IN(d, buf)) return -EFAULT;
     if ((r = sysv_owner(&s->object))) return r;
