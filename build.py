@@ -17,6 +17,7 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   suites    CPython's own tests of processes inside Pyodide in Chromium: a table of passed, failed, skipped
   wasi      a directory of WASI preview 1 test modules, run as processes: a table
   workloads Debian's programs, each with a short script, in Chromium and Node: a table with time, memory, every miss
+  conformance  stress-ng --verify, or CPython's own tests, in the guest
 """
 
 from __future__ import annotations
