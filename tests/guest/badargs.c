@@ -50,7 +50,7 @@ static void descriptors(void) {
     if (c->nr == SYS_openat || c->nr == SYS_dup3) continue; /* succeed, or differ by what descriptors are there */
     one(c, "minus one", -1, BAD, 1, 0, 0, 0);
   }
-  long file = open("file", O_RDWR | O_CREAT, 0644), path = open("file", O_PATH), dir = open(".", O_RDONLY | O_DIRECTORY);
+  long file = open("plain", O_RDWR | O_CREAT, 0644), path = open("plain", O_PATH), dir = open(".", O_RDONLY | O_DIRECTORY);
   EACH(by_fd) {
     if (c->nr == SYS_close || c->nr == SYS_dup || c->nr == SYS_fcntl || c->nr == SYS_dup3 || c->nr == SYS_ioctl)
       continue;
@@ -140,39 +140,39 @@ static void paths(void) {
     long third = c->nr == SYS_newfstatat ? (long)buffer : 0;
     one(c, "bad address", AT_FDCWD, BAD, 0, 0, 0, 0);
     one(c, "empty", AT_FDCWD, (long)"", third, 0, 0, 0);
-    one(c, "in a file", open("file", O_RDONLY), (long)"x", third, 0, 0, 0);
+    one(c, "in a file", open("plain", O_RDONLY), (long)"x", third, 0, 0, 0);
     one(c, "closed, absolute", 999, (long)"/no/such", third, 0, 0, 0);
   }
   one(&(struct call)C(openat), "tmpfile without writing", AT_FDCWD, (long)".", O_TMPFILE, 0600, 0, 0);
   one(&(struct call)C(openat), "directory made", AT_FDCWD, (long)"nodir", O_CREAT | O_DIRECTORY, 0600, 0, 0);
-  one(&(struct call)C(unlinkat), "flags", AT_FDCWD, (long)"file", 1, 0, 0, 0);
-  one(&(struct call)C(renameat2), "flags", AT_FDCWD, (long)"file", AT_FDCWD, (long)"x", 1 << 10, 0);
-  one(&(struct call)C(renameat2), "both flags", AT_FDCWD, (long)"file", AT_FDCWD, (long)"x", 3, 0);
+  one(&(struct call)C(unlinkat), "flags", AT_FDCWD, (long)"plain", 1, 0, 0, 0);
+  one(&(struct call)C(renameat2), "flags", AT_FDCWD, (long)"plain", AT_FDCWD, (long)"x", 1 << 10, 0);
+  one(&(struct call)C(renameat2), "both flags", AT_FDCWD, (long)"plain", AT_FDCWD, (long)"x", 3, 0);
   one(&(struct call)C(renameat2), "bad address", AT_FDCWD, BAD, AT_FDCWD, (long)"x", 0, 0);
-  one(&(struct call)C(linkat), "flags", AT_FDCWD, (long)"file", AT_FDCWD, (long)"x", 1, 0);
+  one(&(struct call)C(linkat), "flags", AT_FDCWD, (long)"plain", AT_FDCWD, (long)"x", 1, 0);
   one(&(struct call)C(symlinkat), "empty", (long)"", AT_FDCWD, (long)"x", 0, 0, 0);
-  one(&(struct call)C(readlinkat), "no link", AT_FDCWD, (long)"file", (long)buffer, 10, 0, 0);
+  one(&(struct call)C(readlinkat), "no link", AT_FDCWD, (long)"plain", (long)buffer, 10, 0, 0);
   one(&(struct call)C(readlinkat), "no room", AT_FDCWD, (long)"/proc/self/exe", (long)buffer, 0, 0, 0);
-  one(&(struct call)C(statx), "flags", AT_FDCWD, (long)"file", 0x8000, 0, (long)buffer, 0);
-  one(&(struct call)C(statx), "bad address", AT_FDCWD, (long)"file", 0, 0xfff, BAD, 0);
-  one(&(struct call)C(newfstatat), "flags", AT_FDCWD, (long)"file", (long)buffer, 1 << 20, 0, 0);
-  one(&(struct call)C(utimensat), "nanoseconds", AT_FDCWD, (long)"file", (long)(struct timespec[2]){{0, 2000000000}, {0, 0}}, 0, 0, 0);
-  one(&(struct call)C(utimensat), "flags", AT_FDCWD, (long)"file", 0, 1 << 20, 0, 0);
+  one(&(struct call)C(statx), "flags", AT_FDCWD, (long)"plain", 0x8000, 0, (long)buffer, 0);
+  one(&(struct call)C(statx), "bad address", AT_FDCWD, (long)"plain", 0, 0xfff, BAD, 0);
+  one(&(struct call)C(newfstatat), "flags", AT_FDCWD, (long)"plain", (long)buffer, 1 << 20, 0, 0);
+  one(&(struct call)C(utimensat), "nanoseconds", AT_FDCWD, (long)"plain", (long)(struct timespec[2]){{0, 2000000000}, {0, 0}}, 0, 0, 0);
+  one(&(struct call)C(utimensat), "flags", AT_FDCWD, (long)"plain", 0, 1 << 20, 0, 0);
   one(&(struct call)C(getcwd), "small", (long)buffer, 1, 0, 0, 0, 0);
   one(&(struct call)C(getcwd), "bad address", BAD, 4096, 0, 0, 0, 0);
   one(&(struct call)C(mknodat), "type", AT_FDCWD, (long)"node", 0150000, 0, 0, 0);
   one(&(struct call)C(mount), "bad address", (long)"x", BAD, (long)"tmpfs", 0, 0, 0);
   one(&(struct call)C(umount2), "flags", (long)".", 1 << 20, 0, 0, 0, 0);
-  one(&(struct call)C(umount2), "no mount", (long)"file", 0, 0, 0, 0, 0);
+  one(&(struct call)C(umount2), "no mount", (long)"plain", 0, 0, 0, 0, 0);
 }
 
 static void memory(void) {
   one(&(struct call)C(mmap), "no length", 0, 0, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   one(&(struct call)C(mmap), "no type", 0, 4096, 3, MAP_ANONYMOUS, -1, 0);
   one(&(struct call)C(mmap), "closed", 0, 4096, 3, MAP_PRIVATE, 999, 0);
-  one(&(struct call)C(mmap), "offset", 0, 4096, 1, MAP_PRIVATE, open("file", O_RDONLY), 5);
+  one(&(struct call)C(mmap), "offset", 0, 4096, 1, MAP_PRIVATE, open("plain", O_RDONLY), 5);
   one(&(struct call)C(mmap), "a directory", 0, 4096, 1, MAP_PRIVATE, open(".", O_RDONLY), 0);
-  one(&(struct call)C(mmap), "not writable", 0, 4096, 3, MAP_SHARED, open("file", O_RDONLY), 0);
+  one(&(struct call)C(mmap), "not writable", 0, 4096, 3, MAP_SHARED, open("plain", O_RDONLY), 0);
   one(&(struct call)C(mmap), "fixed, misaligned", 5, 4096, 1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   one(&(struct call)C(mmap), "everything", 0, -4096, 1, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   one(&(struct call)C(munmap), "misaligned", 5, 4096, 0, 0, 0, 0);
@@ -229,8 +229,8 @@ static void processes(void) {
   one(&(struct call)C(execve), "bad address", BAD, 0, 0, 0, 0, 0);
   one(&(struct call)C(execve), "bad arguments", (long)"/proc/self/exe", BAD, 0, 0, 0, 0);
   one(&(struct call)C(execve), "a directory", (long)".", 0, 0, 0, 0, 0);
-  one(&(struct call)C(execve), "no program", (long)"file", 0, 0, 0, 0, 0);
-  one(&(struct call)C(execveat), "flags", AT_FDCWD, (long)"file", 0, 0, 1, 0);
+  one(&(struct call)C(execve), "no program", (long)"plain", 0, 0, 0, 0, 0);
+  one(&(struct call)C(execveat), "flags", AT_FDCWD, (long)"plain", 0, 0, 1, 0);
   one(&(struct call)C(pidfd_open), "nobody", 9999999, 0, 0, 0, 0, 0);
   one(&(struct call)C(pidfd_open), "flags", getpid(), 1, 0, 0, 0, 0);
   one(&(struct call)C(pidfd_open), "zero", 0, 0, 0, 0, 0, 0);
@@ -314,7 +314,7 @@ int main(void) {
   munmap(two + 4096, 4096);
   edge = two + 4092;
   read_only = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  put("file", "");
+  put("plain", "");
   puts("-- descriptors"), descriptors();
   puts("-- paths"), paths();
   puts("-- memory"), memory();

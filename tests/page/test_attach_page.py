@@ -11,7 +11,9 @@ pytestmark = pytest.mark.page
 
 
 def test_terminals(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import contextlib, pty, termios
 rt = await installed()
 master, slave = os.openpty()
@@ -30,12 +32,15 @@ with contextlib.redirect_stdout(shown):
     status = pty.spawn(["sh", "-c", "tty; stty size; exit 3"])
 said += [shown.getvalue().split(), os.waitstatus_to_exitcode(status)]
 said
-""")
+""",
+    )
     assert out == [True, [80, 24], [99, 33], "line\n", ["/dev/pts/0", "24", "80"], 3]
 
 
 def test_job_control_and_waitid(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 p = subprocess.Popen(["sleep", "100"], process_group=0)
 os.kill(p.pid, signal.SIGSTOP)
@@ -57,12 +62,15 @@ try:
 except KeyboardInterrupt:
     said.append("interrupted")
 said
-""")
+""",
+    )
     assert out == [True, True, True, True, True, [0, 0], True, 15, -15, True, True, True, "interrupted"]
 
 
 def test_posix_spawn_file_actions(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 rt = await installed()
 path, five = "/tmp/spawned", "/tmp/five"
 open(five, "w").write("five")
@@ -80,12 +88,15 @@ try:
 except FileNotFoundError as e:
     said.append(e.filename)
 said
-""")
+""",
+    )
     assert out == [0, "out\nerr\nfive", "0o100600", "/nowhere/x"]
 
 
 def test_the_stop_button_reaches_python_and_its_children(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import pyodide_js
 from pyodide.code import run_js
 rt = await installed()
@@ -111,7 +122,8 @@ rt.interrupt()
 await asyncio.sleep(0.1)
 said.append(subprocess.check_output(["echo", "nobody waited"], text=True))
 said
-""")
+""",
+    )
     assert out == [["interrupted", "got\n", 7], ["interrupted", "got\n", 7], "nobody waited\n"]
 
 
@@ -174,7 +186,10 @@ async def attached_worker(rt):
 
 
 def test_a_pyodide_in_another_worker_shares_the_runtime_and_waits_by_atomics(page: Page) -> None:
-    said, seen, ms, rate, interrupted = run(page, WORKERS + '''
+    said, seen, ms, rate, interrupted = run(
+        page,
+        WORKERS
+        + '''
 rt = await shared_runtime()
 worker = await attached_worker(rt)
 said = await worker.ask("""
@@ -229,13 +244,18 @@ interrupted = await worker.answer()
 worker.worker.terminate()
 print("in a worker: subprocess.run(true) ms, MB/s:", times)
 [said, seen, *[float(x) for x in times.split()], interrupted]
-''', 90)
+''',
+        90,
+    )
     assert said == "['HI\\n', (True, 0), -15, 300000]" and seen == "written there" and interrupted == "interrupted"
     assert ms <= 5 and rate >= 100, (ms, rate)
 
 
 def test_a_child_outlives_its_python_and_a_runtime_its_attached_workers(page: Page) -> None:
-    out = run(page, WORKERS + '''
+    out = run(
+        page,
+        WORKERS
+        + '''
 rt = await busybox(await new_runtime())
 gone = await attached_worker(rt)
 said = [await gone.ask("""
@@ -277,12 +297,16 @@ said.append(await waits.answer())
 for worker in (left, waits):
     worker.worker.terminate()
 said
-''', 110)
+''',
+        110,
+    )
     assert out == ["started", "this Python has let go of the runtime", "done\n", "the runtime was closed"]
 
 
 def test_a_port_that_nobody_answers_is_one_sentence(page: Page) -> None:
-    said = run(page, """
+    said = run(
+        page,
+        """
 from tidemark_py.shims import remote
 remote.ANSWER_SECONDS = 0.3
 try:
@@ -291,5 +315,6 @@ try:
 except tm.BootError as e:
     said = str(e)
 said
-""")
+""",
+    )
     assert said.startswith("nobody answers at this port: make one by rt.port()")

@@ -124,7 +124,7 @@ def test_the_inspector_shows_processes_pipes_and_events(page: Page, server: Serv
     page.evaluate("document.querySelector('tidemark-terminal').write('cat | sleep 300 &\\r')")
     tree = "document.getElementById('tree').innerText"
     page.wait_for(f"{tree}.includes('sleep 300') && {tree}.includes('cat')", 20)
-    assert "sleep[" in page.wait_for("document.getElementById('pipes').querySelector('tbody').innerText", 20)
+    page.wait_for("document.getElementById('pipes').querySelector('tbody').innerText.includes('sleep[')", 20)
     page.evaluate("[...document.querySelectorAll('[data-pid]')].find((b) => b.textContent === 'sleep 300').click()")
     assert "pipe:[" in page.wait_for("document.querySelector('#one tbody')?.innerText", 20)
     page.evaluate("document.querySelector('#one [data-signal=\"9\"]').click()")

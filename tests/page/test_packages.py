@@ -107,7 +107,10 @@ said
 
 def test_gitpython_clones_a_local_repository_with_debians_git(run: Run) -> None:
     """Both see the same files: git writes them, GitPython reads objects and refs by itself too. git wants a shell."""
-    out = run(["gitdb", "gitpython", "smmap"], ["deb:git,dash"], """
+    out = run(
+        ["gitdb", "gitpython", "smmap"],
+        ["deb:git,dash"],
+        """
 os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = "/usr/bin/git"
 import git
 origin = git.Repo.init("/home/pyodide/origin", initial_branch="main")
@@ -123,5 +126,6 @@ commits = [c.message.strip() for c in clone.iter_commits()]
 clone.create_head("side").checkout()
 [commits, open("/tmp/clone/file").read(), str(clone.active_branch), clone.head.commit.parents[0] == first,
  clone.commit("HEAD").tree["file"].data_stream.read().decode(), clone.is_dirty(), clone.remotes.origin.url]
-""")
+""",
+    )
     assert out == [["second", "first"], "one\n", "side", True, "one\n", False, "/home/pyodide/origin"]

@@ -43,7 +43,9 @@ def run(page: Page, code: str, seconds: float = 60) -> Any:
 
 
 def test_a_shell_that_waits_for_input_goes_on_in_another_runtime(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await busybox(await new_runtime())
         script = "x=before; echo ready; read y; echo $x $y; cat /tmp/note"
         p = await rt.spawn(["sh", "-c", script], stdin=PIPE, stdout=PIPE)
@@ -62,11 +64,14 @@ def test_a_shell_that_waits_for_input_goes_on_in_another_runtime(page: Page) -> 
         fresh = await two.run(["sh", "-c", "echo $$; cat /tmp/note"], timeout=10)
         two.close()
         [here[0].decode(), there[0].decode(), q.pid == p.pid, q.returncode, fresh.stdout.decode().split()[-1]]
-    """) == ["before here\nkept\n", "before there\nkept\n", True, 0, "kept"]
+    """,
+    ) == ["before here\nkept\n", "before there\nkept\n", True, 0, "kept"]
 
 
 def test_a_pipeline_half_way_loses_and_doubles_nothing(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await busybox(await new_runtime())
         script = "i=0; while [ $i -lt 6000 ]; do echo $i; i=$((i+1)); done | sed s/^/n/ | tee /tmp/copy | cat"
         p = await rt.spawn(["sh", "-c", script], stdout=PIPE)
@@ -84,11 +89,14 @@ def test_a_pipeline_half_way_loses_and_doubles_nothing(page: Page) -> None:
         expected = b"".join(b"n%d\\n" % i for i in range(6000))
         # what the page had taken but not given out yet belongs to it in both worlds
         [first + rest == expected, first + rest2 == expected, copy == expected, code, code2]
-    """) == [True, True, True, 0, 0]
+    """,
+    ) == [True, True, True, 0, 0]
 
 
 def test_a_terminal_with_an_editor_and_a_background_job(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await busybox(await new_runtime())
         p = await rt.spawn(["sh"], tty=(24, 80), env={"PATH": "/bin", "PS1": "$ ", "TERM": "xterm"})
         await read_until(p.stdout, b"$ ")
@@ -117,11 +125,14 @@ def test_a_terminal_with_an_editor_and_a_background_job(page: Page) -> None:
         code = await asyncio.wait_for(q.wait(), 10)
         two.close()
         [before, text, "sleep 3600" in said, code]
-    """) == [False, "hello from the unsaved buffer\n", True, 5]
+    """,
+    ) == [False, "hello from the unsaved buffer\n", True, 5]
 
 
 def test_sleeps_stops_fifos_sockets_and_signals_survive(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
         rt = await busybox(await new_runtime())
         nap = await rt.spawn(["sh", "-c", "sleep 2; echo awake"], stdout=PIPE)
         stopped = await rt.spawn(["sh", "-c", "while :; do echo x; sleep 0.05; done"], stdout=DEVNULL)
@@ -164,11 +175,14 @@ def test_sleeps_stops_fifos_sockets_and_signals_survive(page: Page) -> None:
         await two.kill_all()
         two.close()
         [was_stopped, goes_on != "T", caught.strip(), got.strip()[:3], reply, awake, counted]
-    """) == ["T", True, "caught", "got", "reply word\n", "awake\n", "20000\n"]
+    """,
+    ) == ["T", True, "caught", "got", "reply word\n", "awake\n", "20000\n"]
 
 
 def test_what_cannot_be_restored_is_refused_whole(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
         rt = await busybox(await new_runtime())
         p = await rt.spawn(["cat"], stdin=PIPE, stdout=PIPE)
         saved = await rt.save()
@@ -193,7 +207,8 @@ def test_what_cannot_be_restored_is_refused_whole(page: Page) -> None:
         again_saved = await two.save()      # a restored machine is saved like any other
         two.close()
         [*said, out.decode(), late, len(whole) > len(saved), again_saved[:4].decode()]
-    """)
+    """,
+    )
     short, changed, build, layer, foreign, *goes_on = out
     assert "cut short" in short and "corrupted" in changed and foreign == "this is no saved machine"
     assert "of kernel build deadbeef" in build and "layers=[...] must give: deb:busybox" in layer
@@ -203,7 +218,9 @@ def test_what_cannot_be_restored_is_refused_whole(page: Page) -> None:
 @pytest.fixture(scope="module")
 def saved_shell(page: Page) -> bytes:
     """A shell that waits for a line, saved in one page."""
-    text = run(page, """
+    text = run(
+        page,
+        """
         import base64
         rt = await busybox(await new_runtime())
         p = await rt.spawn(["sh", "-c", "n=41; read x; echo $((n + x)) in pid $$"], stdin=PIPE, stdout=PIPE)
@@ -211,7 +228,8 @@ def saved_shell(page: Page) -> bytes:
         saved = await rt.save()
         rt.close()
         base64.b64encode(saved).decode()
-    """)
+    """,
+    )
     return base64.b64decode(text)
 
 
@@ -223,7 +241,9 @@ out, _ = await asyncio.wait_for(q.communicate(), 20)
 
 
 def test_it_goes_on_in_another_page_within_half_a_second(saved_shell: bytes, blank: Any) -> None:
-    took, made, out = run(blank.page, f"""
+    took, made, out = run(
+        blank.page,
+        f"""
         import base64
         saved = base64.b64decode({base64.b64encode(saved_shell).decode()!r})
         await busybox(await new_runtime())
@@ -239,7 +259,8 @@ def test_it_goes_on_in_another_page_within_half_a_second(saved_shell: bytes, bla
             rt.close()
         took, made = min(tries)
         [took, made, out.decode()]
-    """)
+    """,
+    )
     print(f"restore of a shell: {took:.3f} s (a new runtime takes {made:.3f} s), {len(saved_shell)} bytes")
     assert out == "42 in pid 2\n"
     assert took < 0.5 + made

@@ -17,7 +17,9 @@ SPEC = "deb:bash,coreutils,python3,vim-tiny,procps"
 
 def test_bash_python_and_vim_go_on_in_another_runtime(page: Page) -> None:
     shutil.copy(layer_build.layer_file(SPEC), SERVED / "programs.tdl")
-    out = run(page, """
+    out = run(
+        page,
+        """
         programs = await tm.layers.fetch("programs.tdl")
         rt = await new_runtime()
         await rt.fs.apply_layer(programs)
@@ -55,5 +57,7 @@ def test_bash_python_and_vim_go_on_in_another_runtime(page: Page) -> None:
         job = (await read_until(bash.stdout, b"status 143")).decode()
         two.close()
         ["answer {'n': 42} False" in said, code, text, "kept" in job and "sleep 3000" in job]
-    """, 150)
+    """,
+        150,
+    )
     assert out == [True, 7, "unsaved words\n", True]

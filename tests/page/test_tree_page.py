@@ -11,7 +11,9 @@ pytestmark = pytest.mark.page
 
 
 def test_files_of_guests_are_files_of_python(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import errno, pathlib, shutil, stat
 rt = await installed()
 sh = lambda command: subprocess.check_output(command, shell=True, text=True)
@@ -48,7 +50,8 @@ with open(top / "new", "w"):
 said.append(oct(os.stat(top / "new").st_mode))
 said.append(sorted(str(p.relative_to(top)) for p in top.rglob("*")))
 said
-""")
+""",
+    )
     assert out == [
         "from python", True, ["0o100640", 16, 2, 0], ["x", "/tmp/tree/x", True],
         ["abs", "d", "hard", "l", "y"], ["ENOENT", "EEXIST", "ENOTEMPTY", "EISDIR", "EISDIR", "ENOTDIR"],
@@ -57,7 +60,9 @@ said
 
 
 def test_positions_maps_and_big_files(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import mmap
 rt = await installed()
 with open("/tmp/log", "w") as f:
@@ -98,7 +103,8 @@ said.append(os.read(fd, 100).decode())
 os.close(fd)
 said[6] = [part.decode() for part in said[6]]
 said
-""")
+""",
+    )
     assert out == [
         ["first", "second", "third"], "second\n", ["between", "last"], True, "10240000", True,
         ["0000000", "a", "b", "c", "003", "004", "1000"], "script arg\n", "through\n",
@@ -106,7 +112,9 @@ said
 
 
 def test_what_python_had_is_moved_in_and_back(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import pyodide_js, shutil
 first = await installed()
 FS = pyodide_js.FS
@@ -146,7 +154,9 @@ except ValueError as e:
 (await tm.install()).close()
 await tm.install(first)
 said
-""", 100)
+""",
+        100,
+    )
     assert out[:8] == [
         "/home/pyodide", "kept/home/pyodide\n", [["here"], ""], "kept", "not the kernel's", ["kept", False], "kept",
         "1",
@@ -155,7 +165,9 @@ said
 
 
 def test_a_lazy_file_comes_when_it_is_opened_or_says_what_to_do(page: Page) -> None:
-    out = run(page, """
+    out = run(
+        page,
+        """
 import pyodide_js
 rt = await busybox(await new_runtime())
 await rt.fs.apply_layer("lazy", lazy=True)
@@ -170,13 +182,16 @@ except Exception as e:
 said.append(open(name, "rb").read(4))
 rt.close()
 said
-""")
+""",
+    )
     assert out[0] is True and bytes(out[1]) == b"\x7fELF"
 
 
 def test_file_calls_are_quick(page: Page) -> None:
     """Against Pyodide's own MEMFS, in the same minute: a ratio holds on a busy machine."""
-    ours, own = run(page, """
+    ours, own = run(
+        page,
+        """
 rt = await installed()
 def spent(folder):
     name = f"{folder}/quick"
@@ -196,5 +211,6 @@ os.makedirs("/own", exist_ok=True)
 times = [spent("/tmp"), spent("/own")]
 print("stat + open + read + close, us: kernel", times[0], "MEMFS", times[1])
 times
-""")
+""",
+    )
     assert ours < own * 8, (ours, own)

@@ -117,10 +117,13 @@ def test_what_cannot_run_is_refused_before_anything_runs(page: Page) -> None:
 
 def test_preopens_are_what_the_module_sees(page: Page) -> None:
     data = base64.b64encode((guests.modules() / "files.wasm").read_bytes()).decode()
-    assert page.run(f"""
+    assert (
+        page.run(f"""
         rt = await shared_runtime()
         await rt.fs.write_file("/tmp/files.wasm", __import__("base64").b64decode("{data}"), 0o755)
         await rt.fs.mkdir("/tmp/box", exist_ok=True)
         done = await rt.run(["sh", "-c", "/tmp/files.wasm | tail -n 3"], preopens={{"/": "/tmp/box"}}, timeout=20)
         done.stdout.decode()
-    """) == "absolute: No such file or directory\nmissing: No such file or directory\nabove: Operation not permitted\n"
+    """)
+        == "absolute: No such file or directory\nmissing: No such file or directory\nabove: Operation not permitted\n"
+    )

@@ -90,9 +90,7 @@ class Reactor:
 
     # ---- synchronous code ----
 
-    def wait(
-        self, done: Callable[[], bool], seconds: float | None = None, most_seconds: float = SLICE_SECONDS
-    ) -> bool:
+    def wait(self, done: Callable[[], bool], seconds: float | None = None, most_seconds: float = SLICE_SECONDS) -> bool:
         """Until `done()`; False after `seconds`. It is asked after every event, and after `most_seconds` without one.
 
         Raises TidemarkError where Python cannot wait, KeyboardInterrupt for the page's stop button, of which the

@@ -49,9 +49,7 @@ def spawn(
     return this.wait(child.pid)[1]
 
 
-def _copy(
-    this: Any, master: int, master_read: Callable[[int], bytes], stdin_read: Callable[[int], bytes]
-) -> None:
+def _copy(this: Any, master: int, master_read: Callable[[int], bytes], stdin_read: Callable[[int], bytes]) -> None:
     attachment = this.attachment
     fds = {"master": attachment.descriptor(master), "stdin": attachment.waiting(STDIN)}
     while True:

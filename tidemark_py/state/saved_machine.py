@@ -127,9 +127,9 @@ class SavedMachine:
         parts += [squeeze.compress(self.pages), squeeze.flush()]
         rest = b"".join(parts)
         digest = hashlib.sha256(rest).digest()
-        return _HEAD.pack(
-            MAGIC, SAVED_VERSION, _ABI, _build(self.build), len(text), len(rest) - len(text), digest
-        ) + rest
+        return (
+            _HEAD.pack(MAGIC, SAVED_VERSION, _ABI, _build(self.build), len(text), len(rest) - len(text), digest) + rest
+        )
 
     @classmethod
     def unpack(cls, data: bytes, build: str) -> SavedMachine:
