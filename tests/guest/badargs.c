@@ -128,7 +128,7 @@ static void paths(void) {
     one(c, "high address", HIGH, 0, 0, 0, 0, 0);
     one(c, "empty", (long)"", 0, 0, 0, 0, 0);
     one(c, "missing", (long)"no/such/path", (long)"user.x", 0, 0, 0, 0);
-    one(c, "through a file", (long)"file/x", (long)"user.x", 0, 0, 0, 0);
+    one(c, "through a file", (long)"plain/x", (long)"user.x", 0, 0, 0, 0);
   }
   memset(buffer, 'a', 5000), buffer[5000] = 0;
   EACH(by_path) one(c, "long", (long)buffer, (long)"user.x", 0, 0, 0, 0);
