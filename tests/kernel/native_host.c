@@ -377,6 +377,16 @@ static u32 number(const char *s) {
   return n;
 }
 
+/* Killed orphans may still be ending when the program is gone: what is left after 5 s is left for good. Kernel lock. */
+static void settle(void) {
+  const long pause[2] = {0, 10000000};
+  for (u32 i = 0; counters.memories && i < 500; i++) {
+    kernel_unlock();
+    syscall(35, pause, NULL); /* nanosleep */
+    kernel_lock();
+  }
+}
+
 int main(int argc, char **argv) {
   u32 memories_cap = 96, fail_allocation = 0;
   const char *root_dir = NULL, *cwd = "/", *env[64];
@@ -477,8 +487,10 @@ int main(int argc, char **argv) {
   pthread_join(pumps[2].pthread, NULL);
   pthread_detach(pumps[0].pthread); /* may still read our stdin */
   kernel_lock();
-  if (want_stats)
+  if (want_stats) {
+    settle();
     dprintf(2, "heap used %lu KiB, memories %u, resumes %u, refused %u\n", (unsigned long)(kheap_used_bytes() / 1024),
             counters.memories, counters.resumes, counters.resumes_refused);
+  }
   _exit((status & 0x7f) ? 128 + (status & 0x7f) : (status >> 8) & 0xff);
 }

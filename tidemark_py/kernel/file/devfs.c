@@ -98,10 +98,10 @@ static const struct {
     {"frame5", NULL, S_IFCHR | 0666, 240, 5},
     {"frame6", NULL, S_IFCHR | 0666, 240, 6},
     {"frame7", NULL, S_IFCHR | 0666, 240, 7},
-    {"input", NULL, S_IFDIR | 0755, 0, 0}, /* what follows lies in it */
-    {"event0", NULL, S_IFCHR | 0666, 13, 64},
-    {"event1", NULL, S_IFCHR | 0666, 13, 65},
-    {"mice", NULL, S_IFCHR | 0666, 13, 63},
+    {"input", NULL, S_IFDIR | 0755, 0, 0}, /* a directory stands before what lies in it */
+    {"input/event0", NULL, S_IFCHR | 0666, 13, 64},
+    {"input/event1", NULL, S_IFCHR | 0666, 13, 65},
+    {"input/mice", NULL, S_IFCHR | 0666, 13, 63},
 };
 
 bool devfs_boot(void) {
@@ -112,14 +112,19 @@ bool devfs_boot(void) {
   dev_tree = frozen_tree_new();
   u32 each = frozen_cut_bytes(sizeof(struct frozen)) + frozen_cut_bytes(sizeof(struct frozen_entry));
   if (!dev_tree || !frozen_reserve(dev_tree, ARRAY_LEN(nodes), ARRAY_LEN(nodes) * each)) return false;
-  struct frozen *dir = dev_tree->root;
   for (u32 i = 0; i < ARRAY_LEN(nodes); i++) {
     struct frozen *n = frozen_node(dev_tree, nodes[i].mode);
     n->mtime = dev_tree->root->mtime, n->mtime_nsec = dev_tree->root->mtime_nsec;
     n->rdev = makedev(nodes[i].major, nodes[i].minor);
     if (nodes[i].link) n->target = nodes[i].link, n->size = strlen(nodes[i].link);
-    frozen_set(dev_tree, dir, nodes[i].name, (u32)strlen(nodes[i].name), n);
-    if (strcmp(nodes[i].name, "input") == 0) dir = n;
+    const char *name = nodes[i].name, *slash = strchr(name, '/');
+    struct frozen *dir = dev_tree->root;
+    if (slash) {
+      u32 bytes = (u32)(slash - name);
+      dir = frozen_find(dev_tree, dir, name, bytes, name_hash(name, bytes))->node;
+      name = slash + 1;
+    }
+    frozen_set(dev_tree, dir, name, (u32)strlen(name), n);
   }
   return true;
 }

@@ -16,6 +16,9 @@
 
 #define EXPORT(name) WASM_EXPORT(#name) name
 
+/* A descriptor of this host thread's process, or NULL. Kernel lock. */
+static struct ofd *own_fd(i32 fd) { return current ? fd_get(current->process->fds, fd) : NULL; }
+
 u32 EXPORT(tk_abi_hash)(void) { return ABI_HASH32; }
 /* Needs no stack: where instance stacks begin; instance i has INSTANCE_AREA_BYTES from there: stack, then TLS block. */
 u32 EXPORT(tk_instance_area)(void) { return (u32)(uintptr_t)instance_area(0); }
@@ -74,7 +77,7 @@ i32 EXPORT(tk_host_pid)(void) { return current ? current->process->pid : -ESRCH;
 /* As tk_watch, but it is the caller's own cell that counts up. */
 i32 EXPORT(tk_host_watch)(i32 fd, u32 events) {
   kernel_lock();
-  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  struct ofd *f = own_fd(fd);
   i32 r = f ? host_watch(f, events, current, 0, 0) : -EBADF;
   kernel_unlock();
   return r;
@@ -134,7 +137,7 @@ i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
 
 i32 EXPORT(tk_watch)(i32 fd, u32 events, u32 id) {
   kernel_lock();
-  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  struct ofd *f = own_fd(fd);
   i32 r = f ? host_watch(f, events, NULL, ROLE_KERNEL, id) : -EBADF;
   kernel_unlock();
   return r;
@@ -183,7 +186,7 @@ i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, doubl
 /* The network bridge (net/bridge.c): descriptor fd of this host thread listens (-1: no bridge); an accepted one's answer. */
 i32 EXPORT(tk_net_bridge)(i32 fd) {
   kernel_lock();
-  struct ofd *f = current && fd >= 0 ? fd_get(current->process->fds, fd) : NULL;
+  struct ofd *f = own_fd(fd);
   struct socket *s = f ? socket_of(f) : NULL;
   i32 r = fd >= 0 && !s ? -ENOTSOCK : net_bridge_set(s);
   kernel_unlock();
@@ -191,7 +194,7 @@ i32 EXPORT(tk_net_bridge)(i32 fd) {
 }
 i32 EXPORT(tk_net_answer)(i32 fd, i32 error) {
   kernel_lock();
-  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  struct ofd *f = own_fd(fd);
   struct socket *s = f ? socket_of(f) : NULL;
   i32 r = s ? net_bridge_answer(s, error) : -ENOTSOCK;
   kernel_unlock();
@@ -244,7 +247,7 @@ void EXPORT(tk_fetch_done)(u32 blob, u32 chunk, u32 ok) {
 /* Bytes of a regular file (a descriptor of this host thread's process) that are not here; they are asked for. */
 double EXPORT(tk_fetch_file)(i32 fd) {
   kernel_lock();
-  struct ofd *f = current ? fd_get(current->process->fds, fd) : NULL;
+  struct ofd *f = own_fd(fd);
   double missing = f && f->inode && S_ISREG(f->inode->mode) ? (double)file_missing(f->inode, true) : f ? 0 : -EBADF;
   kernel_unlock();
   return missing;

@@ -141,6 +141,11 @@ static bool kernel_range(double address, u32 bytes) {
 static bool kernel_range(UNUSED double address, UNUSED u32 bytes) { return false; } /* a process is no flat memory */
 #endif
 
+/* The descriptor that a record names, or NULL. */
+static struct ofd *fd_named(const struct process *p, double object) {
+  return object >= 0 && object < FD_LIMIT_HARD ? fd_get(p->fds, (int)object) : NULL;
+}
+
 /* ---- the calls ---- */
 static i64 read_record(u32 kind, i32 pid, double object, u8 *to, u32 room) {
   if (kind == STATE_KERNEL_MEMORY) {
@@ -153,7 +158,7 @@ static i64 read_record(u32 kind, i32 pid, double object, u8 *to, u32 room) {
   if (kind == STATE_CHILD_EXIT) return exit_read(p, to, room);
   if (!p->fds) return -ESRCH;
   if (kind == STATE_FDS) return fds_read(p->fds, to, room);
-  struct ofd *f = object >= 0 && object < FD_LIMIT_HARD ? fd_get(p->fds, (int)object) : NULL;
+  struct ofd *f = fd_named(p, object);
   if (!f) return -EBADF;
   if (kind == STATE_OFD) return ofd_read_state(f, to, room);
   if (kind == STATE_PIPE) return pipe_state_read(f, to, room);
@@ -172,7 +177,7 @@ static i32 write_record(u32 kind, i32 pid, double object, const u8 *from, u32 by
   if (kind == STATE_CHILD_EXIT) return exit_write(p, from, bytes);
   if (!p->fds) return -ESRCH;
   if (kind == STATE_FDS) return fds_write(p, from, bytes);
-  struct ofd *f = object >= 0 && object < FD_LIMIT_HARD ? fd_get(p->fds, (int)object) : NULL;
+  struct ofd *f = fd_named(p, object);
   if (!f) return -EBADF;
   if (kind == STATE_OFD) return ofd_write_state(f, from, bytes);
   if (kind == STATE_PIPE) return pipe_state_write(f, from, bytes);

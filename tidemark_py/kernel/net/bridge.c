@@ -23,18 +23,13 @@ struct socket *net_bridge(const struct socket *from) { return bridge && from->ty
 
 void net_bridge_ask(struct socket *s) { s->state = SOCKET_CONNECTING; }
 
-static void wake(struct socket *s) {
-  wait_wake(&s->read_wait, POLLIN | POLLRDNORM | POLLHUP);
-  wait_wake(&s->write_wait, POLLOUT | POLLWRNORM | POLLHUP | POLLERR);
-}
-
 /* The one who asked is told; the two ends know each other no more. */
 void net_bridge_refuse(struct socket *end, i32 error) {
   struct socket *s = end->peer;
   if (!s || s->state != SOCKET_CONNECTING) return;
   s->state = SOCKET_FRESH, s->error = error, s->remote.bytes = 0, s->nothing_more = false;
   s->peer = NULL, end->peer = NULL, end->nothing_more = true;
-  wake(s), wake(end);
+  socket_wake(s), socket_wake(end);
   socket_put(s), socket_put(end);
 }
 
@@ -47,7 +42,7 @@ int net_bridge_answer(struct socket *end, i32 error) {
     return 0;
   }
   s->state = SOCKET_CONNECTED;
-  wake(s);
+  socket_wake(s);
   return 0;
 }
 

@@ -59,37 +59,36 @@ static int check(u32 domain, const struct socket_address *a) {
   return ADDRESS_FAMILY(a) == domain ? 0 : -EAFNOSUPPORT;
 }
 
+static const struct endpoint loopback_v6 = {.ip = {[15] = 1}}, loopback_v4 = {.ip = {[10] = 0xff, 0xff, 127, [15] = 1}};
+
+void inet_loopback(u32 domain, struct socket_address *a) {
+  address_from(domain, domain == AF_INET ? &loopback_v4 : &loopback_v6, a);
+}
+
+/* A socket of AF_INET6 may be given names of both families. */
+static int check_for(const struct socket *s, const struct socket_address *a) {
+  return check(s->domain == AF_INET6 && ADDRESS_FAMILY(a) == AF_INET ? AF_INET : s->domain, a);
+}
+
 /* In the socket's own family; the wildcard means this host. */
 int inet_check_destination(const struct socket *s, struct socket_address *a) {
-  int r = ADDRESS_FAMILY(a) == AF_INET && s->domain == AF_INET6 ? check(AF_INET, a) : check(s->domain, a);
+  int r = check_for(s, a);
   if (r) return r;
   struct endpoint e = endpoint_of(a);
-  if (is_any(&e)) {
-    bool v4 = is_v4(&e);
-    memset(e.ip, 0, 16);
-    if (v4)
-      memcpy(e.ip, mapped, 12), e.ip[12] = 127;
-    e.ip[15] = 1;
-  }
+  if (is_any(&e)) memcpy(e.ip, (is_v4(&e) ? &loopback_v4 : &loopback_v6)->ip, sizeof e.ip);
   if (!is_loopback(&e) || (s->v6_only && is_v4(&e))) return -ENETUNREACH;
   address_from(s->domain, &e, a);
   return 0;
 }
 
 int inet_outside(const struct socket *s, struct socket_address *a) {
-  int r = ADDRESS_FAMILY(a) == AF_INET && s->domain == AF_INET6 ? check(AF_INET, a) : check(s->domain, a);
+  int r = check_for(s, a);
   if (r) return r;
   struct endpoint e = endpoint_of(a);
   if (is_any(&e) || is_loopback(&e)) return -EINVAL;
   if ((s->v6_only && is_v4(&e)) || (is_v4(&e) && e.ip[12] >= 224) || (!is_v4(&e) && e.ip[0] == 0xff)) return -ENETUNREACH;
   address_from(s->domain, &e, a);
   return 0;
-}
-
-void inet_loopback(u32 domain, struct socket_address *a) {
-  struct endpoint e = {.ip = {[15] = 1}};
-  if (domain == AF_INET) memcpy(e.ip, mapped, 12), e.ip[12] = 127;
-  address_from(domain, &e, a);
 }
 
 /* Do two bound names stand for a common address? */

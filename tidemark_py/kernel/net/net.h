@@ -77,6 +77,7 @@ struct socket *socket_of(const struct ofd *f);       /* NULL: not a socket */
 void socket_put(struct socket *s);
 void socket_wire(struct socket *a, struct socket *b); /* make them a connected pair */
 int socket_shutdown(struct socket *s, int how);
+void socket_wake(struct socket *s);                    /* whoever waits on it: its state has changed */
 bool socket_is_stream(const struct socket *s);
 bool socket_is_record(const struct socket *s);       /* a stream or SOCK_SEQPACKET: has connections */
 int socket_take_error(struct socket *s);             /* 0 or -errno */

@@ -79,7 +79,7 @@ int socket_take_error(struct socket *s) {
   return r;
 }
 
-static void peer_wake(struct socket *s) {
+void socket_wake(struct socket *s) {
   wait_wake(&s->read_wait, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
   wait_wake(&s->write_wait, POLLOUT | POLLWRNORM | POLLHUP | POLLERR);
 }
@@ -88,7 +88,7 @@ int socket_shutdown(struct socket *s, int how) {
   if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
   if (s->state == SOCKET_LISTENING && s->domain != AF_UNIX && how != SHUT_WR) { /* Linux stops listening */
     s->state = SOCKET_FRESH;
-    peer_wake(s);
+    socket_wake(s);
     return 0;
   }
   if (socket_is_record(s) && s->state != SOCKET_CONNECTED) return -ENOTCONN;
@@ -102,8 +102,8 @@ int socket_shutdown(struct socket *s, int how) {
     s->write_shut = true;
     if (peer) peer->nothing_more = true;
   }
-  peer_wake(s);
-  if (peer) peer_wake(peer);
+  socket_wake(s);
+  if (peer) socket_wake(peer);
   return 0;
 }
 
@@ -136,9 +136,9 @@ static void socket_close(struct socket *s) {
     packet_free(p);
   }
   s->charged = 0;
-  peer_wake(s);
+  socket_wake(s);
   if (peer) {
-    peer_wake(peer);
+    socket_wake(peer);
     socket_put(peer);
   }
 }
