@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -29,6 +30,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 SPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+PR_SET_PDEATHSIG = 1
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 BINFMT = "/proc/sys/fs/binfmt_misc"
 # e_ident of a little-endian 64-bit ELF, then e_type EXEC or DYN and e_machine 243
@@ -89,6 +91,11 @@ def _mount(source: str, target: str, kind: str, flags: int = 0) -> None:
     _libc("mount", source.encode(), target.encode(), kind.encode(), flags, None)
 
 
+def _end_with_parent() -> None:
+    """A limit that has passed kills the outermost process: what is inside must not go on. Lost at each change of user."""
+    _libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL.value, 0, 0, 0)
+
+
 def _enter(root: str, qemu: str) -> None:
     """In the new namespaces, as their root: binfmt, mounts, loopback, chroot."""
     _mount("none", "/", "none", MS_REC | MS_PRIVATE)
@@ -111,12 +118,14 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         _libc("unshare", SPACES)
+        _end_with_parent()
         os.write(unshared[1], b"x")
         os.read(mapped[0], 1)
         first = os.fork()  # the pid namespace's own pid 1
         if first == 0:
             os.setgid(0)
             os.setuid(0)
+            _end_with_parent()
             _enter(root, qemu)
             os.environ.pop("PYTHONPATH", None)
             os.execvpe(argv[0], argv, dict(os.environ))

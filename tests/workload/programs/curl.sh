@@ -1,5 +1,5 @@
 # packages: curl python3 diffutils
-# seconds: 180
+# seconds: 900
 mkdir /tmp/w; cd /tmp/w; seq 20000 > big; echo hello > index.html
 cat > s.py <<'S'
 import http.server as h

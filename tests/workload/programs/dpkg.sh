@@ -1,5 +1,5 @@
 # packages: dpkg apt tar perl-base diffutils
-# seconds: 120
+# seconds: 900
 export PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH
 mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin /tmp/p/etc; cd /tmp; printf '#!/bin/sh\necho hello from a package\n' > p/usr/bin/hello-tm; chmod 755 p/usr/bin/hello-tm; echo conf > p/etc/hello.conf; echo /etc/hello.conf > p/DEBIAN/conffiles
 printf 'Package: hello-tm\nVersion: 1.0-1\nArchitecture: all\nMaintainer: T <t@e.org>\nDescription: test\n' > p/DEBIAN/control; printf '#!/bin/sh\necho "postinst $1"\n' > p/DEBIAN/postinst; printf '#!/bin/sh\necho "prerm $1"\n' > p/DEBIAN/prerm; chmod 755 p/DEBIAN/p*

@@ -1,5 +1,5 @@
 # packages: erlang-base
-# seconds: 180
+# seconds: 900
 mkdir /tmp/e; cd /tmp/e; export HOME=/tmp; cat > a.erl <<'S'
 -module(a).
 -export([main/0]).

@@ -1,5 +1,5 @@
 # packages: gcc libc6-dev
-# seconds: 180
+# seconds: 900
 mkdir /tmp/g; cd /tmp/g
 cat > a.c <<'S'
 #include <math.h>

@@ -1,6 +1,6 @@
 # packages: git
 # quick
-# seconds: 120
+# seconds: 900
 export HOME=/tmp GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' GIT_COMMITTER_DATE='2024-01-01T00:00:00Z' GIT_PAGER=cat
 git config --global user.name T; git config --global user.email t@e.org; git config --global init.defaultBranch main; git config --global advice.detachedHead false
 mkdir /tmp/r; cd /tmp/r; git init -q; seq 20 > f; mkdir d; echo x > d/y; git add .; git commit -qm first; git log --format='%H %an %s'

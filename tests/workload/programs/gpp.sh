@@ -1,5 +1,5 @@
 # packages: g++
-# seconds: 300
+# seconds: 1200
 cd /tmp; cat > a.cc <<'S'
 #include <algorithm>
 #include <atomic>

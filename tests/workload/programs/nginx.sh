@@ -1,5 +1,5 @@
 # packages: nginx curl
-# seconds: 60
+# seconds: 900
 mkdir -p /tmp/n/www /var/log/nginx /var/lib/nginx; cd /tmp/n; echo '<p>page</p>' > www/index.html; seq 30000 > www/big
 printf 'user www-data;\nworker_processes 2;\npid /tmp/n/pid;\nerror_log /tmp/n/err;\nevents { worker_connections 64; }\nhttp { access_log /tmp/n/acc; gzip on; gzip_types text/plain; default_type text/plain;\nserver { listen 127.0.0.1:8080; root /tmp/n/www; location /r { return 302 /; } location /p/ { proxy_pass http://127.0.0.1:8081/; } }\nserver { listen 127.0.0.1:8081; location / { return 200 "backend $request_uri"; } } }\n' > c
 nginx -t -c /tmp/n/c 2>&1 | grep -c successful; nginx -c /tmp/n/c; sleep 0.5; curl -s http://127.0.0.1:8080/; curl -s http://127.0.0.1:8080/big | md5sum; curl -s --compressed http://127.0.0.1:8080/big | md5sum; curl -s -o /dev/null -w '%{http_code} %{redirect_url}\n' http://127.0.0.1:8080/r; curl -s http://127.0.0.1:8080/p/x; echo; curl -s -r 0-3 http://127.0.0.1:8080/big; curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8080/none

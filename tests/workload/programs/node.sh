@@ -1,5 +1,5 @@
 # packages: nodejs
-# seconds: 180
+# seconds: 900
 cat > /tmp/n.js <<'S'
 const fs = require("fs"), cp = require("child_process"), http = require("http"), net = require("net"), crypto = require("crypto"), zlib = require("zlib");
 const { Worker, isMainThread, parentPort, workerData } = require("worker_threads");

@@ -1,5 +1,5 @@
 # packages: ocaml
-# seconds: 240
+# seconds: 960
 mkdir /tmp/o; cd /tmp/o; cat > a.ml <<'S'
 type t = Leaf | Node of t * int * t
 let rec add x = function Leaf -> Node (Leaf, x, Leaf) | Node (l, v, r) as n -> if x < v then Node (add x l, v, r) else if x > v then Node (l, v, add x r) else n

@@ -1,5 +1,5 @@
 # packages: openssl diffutils
-# seconds: 120
+# seconds: 900
 cd /tmp; printf abc | openssl dgst -sha256 -r; printf abc | openssl dgst -blake2s256 | cut -c 1-40; openssl rand 16 | wc -c
 openssl enc -aes-256-cbc -pbkdf2 -k pw -in /etc/passwd -out e && openssl enc -d -aes-256-cbc -pbkdf2 -k pw -in e | cmp - /etc/passwd && echo same
 openssl genrsa -out k 2048 2> /dev/null; openssl rsa -in k -pubout -out kp 2> /dev/null; printf msg > m; openssl dgst -sha256 -sign k -out s m; openssl dgst -sha256 -verify kp -signature s m

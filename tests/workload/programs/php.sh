@@ -1,5 +1,5 @@
 # packages: php-cli
-# seconds: 120
+# seconds: 900
 cat > /tmp/p.php <<'S'
 <?php
 echo json_encode(["a" => [1, null, 2.5], "b" => "ü"], JSON_UNESCAPED_UNICODE), "\n", PHP_MAJOR_VERSION, " ", intdiv(7, 2), " ", 7 <=> 3, "\n";

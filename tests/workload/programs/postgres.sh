@@ -1,5 +1,5 @@
 # packages: postgresql-17 util-linux
-# seconds: 300
+# seconds: 1200
 export PATH=$PATH:/usr/lib/postgresql/17/bin D=/tmp/pg; mkdir $D; chown postgres $D; s() { setpriv --reuid postgres --clear-groups -- "$@"; }; cd /tmp
 s initdb -D $D -E UTF8 --locale=C.UTF-8 -N > /tmp/init.log 2>&1; tail -n 3 /tmp/init.log | head -n 1 | cut -c 1-20; printf "listen_addresses='127.0.0.1'\nport=5499\nunix_socket_directories='/tmp'\nfsync=off\nshared_buffers=16MB\nmax_connections=10\nio_method=sync\n" | grep -v io_method >> $D/postgresql.conf; s pg_ctl -D $D -w -t 200 -l /tmp/pg.log start > /dev/null; echo "start $?"
 q() { psql -h /tmp -p 5499 -U postgres -At "$@"; }; q -c 'select 6*7'; q <<'S'

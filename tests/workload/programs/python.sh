@@ -1,5 +1,5 @@
 # packages: python3
-# seconds: 300
+# seconds: 1200
 cat > /tmp/w.py <<'S'
 import asyncio, ctypes, hashlib, json, mmap, os, pty, select, signal, socket, sqlite3, ssl, subprocess, sys, tempfile, threading, time, zlib
 from concurrent.futures import ThreadPoolExecutor

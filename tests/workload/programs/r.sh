@@ -1,5 +1,5 @@
 # packages: r-base-core
-# seconds: 240
+# seconds: 960
 cp /usr/lib/R/etc/Renviron.ucf /etc/R/Renviron # as the maintainer script of r-base-core does
 cat > /tmp/a.R <<'S'
 x <- c(5, 3, 8, 1); print(sort(x)); print(summary(x)); cat(mean(x), sd(x), "\n"); m <- matrix(1:4, 2); print(m %*% m); print(solve(matrix(c(2, 0, 0, 4), 2)))

@@ -1,5 +1,5 @@
 # packages: rsync diffutils
-# seconds: 90
+# seconds: 900
 mkdir -p /tmp/s/sub; cd /tmp; seq 5000 > s/n; echo x > s/sub/x; ln -s n s/l; chmod 640 s/n
 rsync -a s/ d/; diff -r s d && stat -c '%a %F' d/n && readlink d/l; echo more >> s/n; rsync -a --stats s/ d/ | grep 'files transferred'; rm s/sub/x; rsync -a --delete -v s/ d/ | grep delet
 rsync -a --exclude='sub' s/ e/; ls e; rsync -ac --dry-run -i s/ d/ | wc -l

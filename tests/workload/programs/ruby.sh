@@ -1,5 +1,5 @@
 # packages: ruby
-# seconds: 120
+# seconds: 900
 cat > /tmp/r.rb <<'S'
 require "json"; require "set"; require "socket"; require "digest"; require "open3"; require "timeout"; require "tempfile"
 puts JSON.generate({a: [1, nil, 2.5], "b" => "ü"}), [3, 1, 2].sort.map { |x| x ** 2 }.inspect, "häß".length, (1..20).reduce(:*)

@@ -1,5 +1,5 @@
 # packages: rustc gcc libc6-dev
-# seconds: 600
+# seconds: 2400
 cd /tmp; cat > a.rs <<'S'
 use std::{collections::BTreeMap, io::{Read, Write}, net::{TcpListener, TcpStream}, process::Command, sync::{mpsc, Arc, Mutex}, thread, time::Duration};
 #[derive(Debug, Clone, PartialEq)] enum E { A(i32), B { s: String } }

@@ -1,5 +1,5 @@
 # packages: socat netcat-openbsd
-# seconds: 60
+# seconds: 900
 cd /tmp; socat TCP-LISTEN:5001,bind=127.0.0.1,fork,reuseaddr EXEC:'tr a-z A-Z' & a=$!; socat UNIX-LISTEN:/tmp/u,fork SYSTEM:'read x; echo got $x' & b=$!; socat -u UDP-RECV:5002,bind=127.0.0.1 CREATE:/tmp/udp & c=$!; sleep 1
 for i in 1 2 3; do echo "tcp $i" | socat -t 2 - TCP:127.0.0.1:5001; done; echo unix | socat -t 2 - UNIX-CONNECT:/tmp/u; echo datagram | socat - UDP-SENDTO:127.0.0.1:5002; sleep 1; cat udp
 socat -t 1 - SYSTEM:'stty -echo; read x; echo pty $x; tty',pty,setsid,ctty,rawer <<< typed | tr -d '\r' | sed 's/[0-9]*$//'; seq 20000 | socat -u - OPEN:/tmp/o,creat; md5sum < o
