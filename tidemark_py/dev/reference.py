@@ -92,7 +92,7 @@ def _mount(source: str, target: str, kind: str, flags: int = 0) -> None:
 
 
 def _end_with_parent() -> None:
-    """A limit that has passed kills the outermost process: what is inside must not go on. Lost at each change of user."""
+    """A limit that passed kills the outermost process: what is inside must not go on. Lost at each change of user."""
     _libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL.value, 0, 0, 0)
 
 
