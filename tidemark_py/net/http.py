@@ -63,6 +63,17 @@ class Reader:
         found, self.buffer = self.buffer[:most], self.buffer[most:]
         return found
 
+    async def exactly(self, size: int) -> bytes:
+        """size bytes. Raises BadResponse when the end comes first."""
+        parts = []
+        while size:
+            part = await self.some(size)
+            if not part:
+                raise BadResponse("the server closed in the middle")
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
     async def body(self, coding: str | None, length: str | None) -> AsyncIterator[bytes]:
         """By chunks, by length, or to the end, as the two headers say. Raises BadResponse when it is cut short."""
         if coding is not None and coding.lower().endswith("chunked"):
