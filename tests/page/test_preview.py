@@ -83,6 +83,22 @@ def test_a_page_in_a_frame_gets_what_it_asks_for_by_absolute_paths(page: Page) -
     assert page.evaluate(f"getComputedStyle({inside}.querySelector('h1')).color") == "rgb(1, 2, 3)"
 
 
+def test_a_websocket_that_the_server_refuses_is_an_error_and_the_doctype_still_counts(page: Page) -> None:
+    """busybox' httpd has none: error, then close with 1006, as browsers tell it."""
+    text = (
+        "<!-- first --><!doctype html><title>?</title><script>const s = new WebSocket('/none'), said = [s.readyState];"
+        "s.onopen = s.onerror = (e) => said.push(e.type);"
+        "s.onclose = (e) => (document.title = [...said, e.code, s.readyState, document.compatMode].join());</script>"
+    )
+    write = "document.querySelector('tidemark-terminal').session.call('write_files', '/www', ['s.html'], [%s])"
+    page.evaluate(f"(async () => {write % f'new TextEncoder().encode({json.dumps(text)})'})()")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('iframe'), {src: guest + 's.html', id: 's'}))"
+    )
+    title = "document.getElementById('s').contentDocument?.title"
+    assert page.wait_for(f"{title}?.length > 3 && {title}", 60) == "0,error,1006,3,CSS1Compat"
+
+
 def test_a_big_download(page: Page) -> None:
     """50 MB, all of it."""
     size, ms = page.evaluate(
