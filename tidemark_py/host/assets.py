@@ -21,6 +21,7 @@ SHIM_MODULES = (
     "gen/abi.js",
     "gen/messages.js",
     "platform.js",
+    "queue.js",
     "frames.js",
     "frame_renderer.js",
     "jit_link.js",

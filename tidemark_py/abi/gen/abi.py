@@ -11,14 +11,18 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "68ae931ac46f1df9ffcc628030cd3458982530420b5f12882899d11af767ca86"
-ABI_HASH32: Final = 0x68ae931a
+ABI_HASH: Final = "57f9c72765bebb188726e8675cd058808e3661ccf1fbc6592b72bef1f7586cdd"
+ABI_HASH32: Final = 0x57f9c727
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
 LAYER_FILE_MAGIC: Final = 1179403348
 LAYER_FILE_VERSION: Final = 1
 STAGING_BYTES: Final = 4194304
+QUEUE_COMMITTED: Final = 2147483648
+QUEUE_PAD: Final = 1073741824
+QUEUE_HEAD_BYTES: Final = 8
+QUEUE_ALIGN: Final = 8
 FRAME_CHANNELS: Final = 9
 FRAME_SCREEN_CHANNEL: Final = 8
 FRAME_SLOTS: Final = 3
@@ -1748,6 +1752,72 @@ class FrameSlot:
             v[8],
             v[9],
             v[10],
+        )
+
+
+@dataclass(slots=True)
+class Queue:
+    """A bounded queue of byte records between workers, without locks; `capacity` bytes follow it. A record is a u32 head (bytes | QUEUE_COMMITTED, or QUEUE_PAD | bytes to skip), four bytes of its own, the bytes, padding to QUEUE_ALIGN; it never wraps. head and tail count bytes modulo 2^32 and lie on cache lines of their own. See kernel/core/queue.h, js_shim/queue.js."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIII11IIIII12I")
+    BYTES: ClassVar[int] = 128
+    OFFSET: ClassVar[dict[str, int]] = {
+        "head": 0,
+        "popped": 4,
+        "consumer_waits": 8,
+        "capacity": 12,
+        "many": 16,
+        "reserved_head": 20,
+        "tail": 64,
+        "pushed": 68,
+        "producer_waits": 72,
+        "lost": 76,
+        "reserved_tail": 80,
+    }
+    head: int = 0
+    popped: int = 0
+    consumer_waits: int = 0
+    capacity: int = 0
+    many: int = 0
+    reserved_head: tuple[int, ...] = (0,) * 11
+    tail: int = 0
+    pushed: int = 0
+    producer_waits: int = 0
+    lost: int = 0
+    reserved_tail: tuple[int, ...] = (0,) * 12
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.head,
+            self.popped,
+            self.consumer_waits,
+            self.capacity,
+            self.many,
+            *self.reserved_head,
+            self.tail,
+            self.pushed,
+            self.producer_waits,
+            self.lost,
+            *self.reserved_tail,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Queue:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            tuple(v[5:16]),
+            v[16],
+            v[17],
+            v[18],
+            v[19],
+            tuple(v[20:32]),
         )
 
 

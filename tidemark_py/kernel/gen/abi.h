@@ -2332,6 +2332,10 @@
 #define LAYER_FILE_MAGIC 0x464c4454 /* 'TDLF' */
 #define LAYER_FILE_VERSION 1
 #define STAGING_BYTES 0x400000 /* staging memory of an attached role, guest addresses 0 .. here */
+#define QUEUE_COMMITTED 0x80000000u /* a record's head: it is whole */
+#define QUEUE_PAD 0x40000000 /* a record's head: nothing, up to the end of the ring */
+#define QUEUE_HEAD_BYTES 8
+#define QUEUE_ALIGN 8
 #define FRAME_CHANNELS 9 /* /dev/frame0 to /dev/frame7, then the screen (/dev/fb0) */
 #define FRAME_SCREEN_CHANNEL 8
 #define FRAME_SLOTS 3
@@ -2583,6 +2587,33 @@ _Static_assert(offsetof(struct frame_slot, format) == 28, "frame_slot.format");
 _Static_assert(offsetof(struct frame_slot, generation) == 32, "frame_slot.generation");
 _Static_assert(offsetof(struct frame_slot, number) == 36, "frame_slot.number");
 _Static_assert(offsetof(struct frame_slot, time_ns) == 40, "frame_slot.time_ns");
+
+/* A bounded queue of byte records between workers, without locks; `capacity` bytes follow it. A record is a u32 head (bytes | QUEUE_COMMITTED, or QUEUE_PAD | bytes to skip), four bytes of its own, the bytes, padding to QUEUE_ALIGN; it never wraps. head and tail count bytes modulo 2^32 and lie on cache lines of their own. See kernel/core/queue.h, js_shim/queue.js. owner: whoever made it */
+struct queue {
+  u32 head; /* bytes taken */
+  u32 popped; /* rises when a record was taken while a producer waits: wait on this word */
+  u32 consumer_waits; /* 1: it may sleep on `pushed` */
+  u32 capacity; /* bytes, a power of two */
+  u32 many; /* 1: several producers (MPSC), else one (SPSC) */
+  u32 reserved_head[11]; /* zero */
+  u32 tail; /* bytes put; with several producers also those still being written */
+  u32 pushed; /* rises when a record was put while the consumer waits: wait on this word */
+  u32 producer_waits; /* how many may sleep on `popped` */
+  u32 lost; /* records that found no room and were given up */
+  u32 reserved_tail[12]; /* zero */
+};
+_Static_assert(sizeof(struct queue) == 128, "queue");
+_Static_assert(offsetof(struct queue, head) == 0, "queue.head");
+_Static_assert(offsetof(struct queue, popped) == 4, "queue.popped");
+_Static_assert(offsetof(struct queue, consumer_waits) == 8, "queue.consumer_waits");
+_Static_assert(offsetof(struct queue, capacity) == 12, "queue.capacity");
+_Static_assert(offsetof(struct queue, many) == 16, "queue.many");
+_Static_assert(offsetof(struct queue, reserved_head) == 20, "queue.reserved_head");
+_Static_assert(offsetof(struct queue, tail) == 64, "queue.tail");
+_Static_assert(offsetof(struct queue, pushed) == 68, "queue.pushed");
+_Static_assert(offsetof(struct queue, producer_waits) == 72, "queue.producer_waits");
+_Static_assert(offsetof(struct queue, lost) == 76, "queue.lost");
+_Static_assert(offsetof(struct queue, reserved_tail) == 80, "queue.reserved_tail");
 
 /* What a guest writes before a frame's bytes to /dev/frameN: one write(2) or writev(2) is one frame, so a frame is whole or not there. owner: the guest */
 struct frame_head {
