@@ -1,13 +1,13 @@
 // @ts-check
 /**
  * Bounded queues of byte records between workers, without locks: the same words and the same steps as kernel/core/queue.h,
- * whose head says how they work. The record is `queue` of the ABI tables, then `capacity` bytes.
+ * whose head says how they work. The record is `shared_queue` of the ABI tables, then `capacity` bytes.
  *
  * Owns: one end of a queue. Who may call: one consumer; one producer, or with `many` any number, in any workers.
  * push and pop never wait; a full queue takes nothing and says so. pushWait and popWait sleep and are for workers,
  * room() and filled() are for threads that must not block.
  */
-import { QUEUE as Q, QUEUE_ALIGN, QUEUE_COMMITTED, QUEUE_HEAD_BYTES, QUEUE_PAD } from "./gen/abi.js";
+import { QUEUE_ALIGN, QUEUE_COMMITTED, QUEUE_HEAD_BYTES, QUEUE_PAD, SHARED_QUEUE as Q } from "./gen/abi.js";
 
 const MOST_BYTES = 2 ** 28;
 const COMMITTED = QUEUE_COMMITTED | 0;

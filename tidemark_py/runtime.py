@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
 from .state.kernel_runtime import KernelRuntimeState
 from .state.machine import MachineState
+from .state.metrics import Metric, of_samples, parse_metrics
 from .state.trace import CallUseState, TraceEvent, parse_call_uses
 from .tracing import Tracing
 
@@ -276,6 +278,7 @@ class Runtime(MachineHandles, NetEvents):
         self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
         self._call_later = _loop_call_later
         self.tracing = Tracing(lambda: self._kernel)
+        self._start_metrics: list[Metric] = []
         self.crashes: deque[tuple[int, str]] = deque(maxlen=CRASHES_KEPT)
         self._cancel_stop: Callable[[], None] | None = None
         self._processes_may_run = False
@@ -314,7 +317,9 @@ class Runtime(MachineHandles, NetEvents):
         self = cls()
         self._call_later = place.call_later
         try:
+            began = time.perf_counter()
             module, saved = await asyncio.gather(place.compile(kernel), place.snapshot(snapshot or snapshot_url))
+            fetched = time.perf_counter()
             memory, most_pages = place.kernel_memory()
             options = {
                 "index_url": host.absolute_url(index_url) if index_url else host.default_index_url(),
@@ -335,6 +340,8 @@ class Runtime(MachineHandles, NetEvents):
             self.fs._absolute_url = host.absolute_file_url
             del options
             await self._booted(boot_seconds)
+            for name, seconds in (("start.fetch", fetched - began), ("start.roles", time.perf_counter() - fetched)):
+                self._start_metrics.append(of_samples(name, 1, (seconds * 1e6,) * 3))
         except BaseException:
             self.close()
             raise
@@ -695,9 +702,18 @@ class Runtime(MachineHandles, NetEvents):
         """`async for line in rt.strace(p.pid)`: the system calls of a process and its children (0: all) from now on."""
         return self.tracing.lines(pid)
 
-    def trace(self, pid: int = 0) -> AsyncIterator[TraceEvent]:
-        """The same as records; state.trace.chrome_trace makes a trace file of a list of them."""
-        return self.tracing.events(pid)
+    def trace(self, pid: int = 0, *, timeline: bool = False) -> AsyncIterator[TraceEvent]:
+        """The same as records; timeline: with waits, messages and phases. chrome_trace() makes a file of a list."""
+        return self.tracing.events(pid, timeline)
+
+    async def measure(self, on: bool = True) -> None:
+        """Keep histograms of system calls, wake-ups, messages and phases from now on, from zero; or no more."""
+        await self._kernel.request(m.MetricsSet(on))
+
+    async def metrics(self) -> list[Metric]:
+        """What was measured since measure(), how this runtime started, and the latency of frames that are shown."""
+        found = parse_metrics((await self._kernel.request(m.MetricsRead())).records)
+        return [*self._start_metrics, *found, *(await self.frames.metrics())]
 
     async def unsupported_calls(self) -> list[CallUseState]:
         """Calls that are not there, or only in part, and who made them, since it was last asked."""

@@ -28,7 +28,7 @@ class _Listener:
     def heard(self, event: TraceEvent) -> None:
         if event.kind == Trace.EVENT and event.nr == Event.SPAWN and event.args[2] in self.family:
             self.family.add(event.pid)
-        if not self.pid or event.pid in self.family or event.kind == Trace.LOST:
+        if not self.pid or event.pid in self.family or event.kind in (Trace.LOST, Trace.MESSAGE):
             self.queue.put_nowait(event)
 
 
@@ -41,17 +41,18 @@ class Tracing:
         self._over: BaseException | None = None
         self.raw: Callable[[bytes], None] | None = None
 
-    async def switch(self, pid: int, calls: bool, events: bool) -> None:
+    async def switch(self, pid: int, calls: bool, events: bool, timeline: bool = False) -> None:
         """Record, or stop recording, for `raw`. Raises ProcessLookupError."""
         what = (TraceOn.CALLS if calls else 0) | (TraceOn.EVENTS if events else 0)
+        what |= TraceOn.TIMELINE if timeline else 0
         await self._kernel().request(m.TraceSet(pid, int(what)))
 
-    async def events(self, pid: int = 0) -> AsyncIterator[TraceEvent]:
+    async def events(self, pid: int = 0, timeline: bool = False) -> AsyncIterator[TraceEvent]:
         """Records of process `pid` and what it forks (0: of all) from now on, until the runtime ends."""
         listener = _Listener(pid)
         self._listeners.append(listener)
         try:
-            await self.switch(pid, calls=True, events=True)
+            await self.switch(pid, calls=True, events=True, timeline=timeline)
             while (event := await listener.queue.get()) is not None:
                 yield event
             if self._over is not None and not isinstance(self._over, RuntimeClosed):

@@ -55,6 +55,8 @@ export const MESSAGE = Object.freeze({
   EVENT_LISTEN: "event.listen",
   EVENT_RECORDED: "event.recorded",
   TRACE_SET: "trace.set",
+  METRICS_SET: "metrics.set",
+  METRICS_READ: "metrics.read",
   TRACE_RECORDED: "trace.recorded",
   CALLS_USED: "calls.used",
   PROCESS_CRASHED: "process.crashed",

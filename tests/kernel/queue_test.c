@@ -44,7 +44,7 @@ static const struct scenario *scenario;
 
 /* All that a state is. */
 static struct world {
-  _Alignas(64) struct queue queue;
+  _Alignas(64) struct shared_queue queue;
   u8 ring[RING_BYTES];
   bool done[MOST_THREADS];
   const u32 *asleep[MOST_THREADS];

@@ -13,11 +13,13 @@ HEADER = ROOT / "tidemark_py" / "kernel" / "core" / "queue.h"
 INCLUDE = '#include "../../tidemark_py/kernel/core/queue.h"'
 SCENARIOS = ["spsc-waiting", "spsc-losing", "mpsc-losing"]
 LONG = ["mpsc-waiting", "mpsc-three"]
+COMMIT = "queue_put(head, QUEUE_COMMITTED | bytes);"
+MOVE = "queue_store(&q->tail, tail + skip + QUEUE_RECORD_BYTES(bytes));"
 #: what is left out or turned round -> a scenario that notices
 MISTAKES = {
     "tail moves before the record is there": (
-        "    queue_put(head, QUEUE_COMMITTED | bytes);\n    queue_store(&q->tail, tail + skip + QUEUE_RECORD_BYTES(bytes));",
-        "    queue_store(&q->tail, tail + skip + QUEUE_RECORD_BYTES(bytes));\n    queue_put(head, QUEUE_COMMITTED | bytes);",
+        f"    {COMMIT}\n    {MOVE}",
+        f"    {MOVE}\n    {COMMIT}",
         "spsc-losing",
     ),
     "the consumer looks before it says that it waits": (
@@ -33,7 +35,8 @@ MISTAKES = {
     ),
     "what was taken is not wiped": ("    memset(at, 0, record);\n", "", "mpsc-losing"),
     "a place is taken without compare and swap": (
-        "if (!__atomic_compare_exchange_n(&q->tail, &tail, tail + skip + record, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) continue;",
+        "if (!__atomic_compare_exchange_n(&q->tail, &tail, tail + skip + record, "
+        "false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) continue;",
         "q->tail = tail + skip + record;",
         "mpsc-losing",
     ),

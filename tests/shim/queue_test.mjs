@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
-import { QUEUE, QUEUE_PAD } from "../../js_shim/gen/abi.js";
+import { QUEUE_PAD, SHARED_QUEUE as QUEUE } from "../../js_shim/gen/abi.js";
 import { Queue, makeQueue } from "../../js_shim/queue.js";
 
 const SOURCE = new URL("../../js_shim/queue.js", import.meta.url);

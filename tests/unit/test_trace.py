@@ -11,9 +11,11 @@ import pytest
 from tests.unit.conftest import Machine
 from tidemark_py.abi.gen import messages as m
 from tidemark_py.abi.gen.abi import SYSCALLS, CallUse, Event, Syscall, Trace, TraceRecord
+from tidemark_py.dev import trace_check
 from tidemark_py.dev.diagnose import missing
 from tidemark_py.errors import InternalError
-from tidemark_py.state.trace import chrome_trace, format_trace, parse_call_uses, parse_trace
+from tidemark_py.state.timeline import chrome_trace
+from tidemark_py.state.trace import format_trace, parse_call_uses, parse_trace
 
 
 def record(
@@ -94,12 +96,14 @@ def test_a_trace_file_is_what_its_readers_want() -> None:
     assert all({"ph", "pid", "tid", "ts", "name"} <= set(r) for r in rows)
     assert [(r["name"], r["dur"]) for r in rows if r["ph"] == "X" and r["pid"] == 5] == [
         ("read", 250.0),
-        ("wait", 100.0),
+        ("read", 100.0),
     ]
     call, wait = (r for r in rows if r["ph"] == "X" and r["pid"] == 5)
     assert call["ts"] <= wait["ts"] and wait["ts"] + wait["dur"] == call["ts"] + call["dur"]
     assert [r["name"] for r in rows if r["ph"] == "i"] == ["exit"]
-    assert {r["pid"]: r["args"]["name"] for r in rows if r["ph"] == "M"} == {5: "prog", 0: "workers"}
+    names = {r["pid"]: r["args"]["name"] for r in rows if r["name"] == "process_name"}
+    assert names == {5: "prog", 0: "workers"}
+    assert trace_check.problems(whole) == []
     assert [(r["tid"], r["name"]) for r in rows if r["ph"] == "X" and r["pid"] == 0] == [(3, "thread 6")]
 
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ..state.trace import CallUseState, TraceEvent, chrome_trace, format_trace, parse_trace
+from ..abi.gen.abi import Trace
+from ..state.timeline import chrome_trace
+from ..state.trace import CallUseState, TraceEvent, format_trace, parse_trace
 from .session import TRACE_STREAM, Ended
 from .toolchain import BuildError
 
@@ -77,7 +79,7 @@ class Watcher:
         lines = []
         for event in parse_trace(data):
             self._epoch = self._epoch or event.start_ns
-            if self._to:
+            if self._to and event.kind in (Trace.CALL, Trace.EVENT, Trace.LOST):
                 lines.append(format_trace(event, self._epoch) + "\n")
             if self.wanted.trace:
                 self._events.append(event)

@@ -136,7 +136,7 @@ def run(o: Options, argv: list[str]) -> int:
     env = {**DEFAULT_ENV, **({"TERM": os.environ.get("TERM", "xterm-256color")} if wants_terminal else {}), **o.env}
     with session(o) as s:
         command = Command(argv, env, o.cwd, timeout_s=o.timeout_s, terminal=_size() if wants_terminal else None)
-        command.trace = o.diagnose.records
+        command.trace, command.timeline = o.diagnose.records, o.diagnose.trace is not None
         with Watcher(o.diagnose) as watcher:
             with _Streams(s, wants_terminal) as streams:
                 ended = s.run(command, watcher.output(streams.output), streams.read)

@@ -63,6 +63,7 @@ class Command:
     keep_fs: bool = True
     preopens: dict[str, str] | None = None  # what WebAssembly modules see, by the name they see; None: the default
     terminal: tuple[int, int] | None = None  # rows, columns
+    timeline: bool = False  # with waits, messages and phases
     trace: bool = False  # trace records go to output() as TRACE_STREAM
 
 
@@ -423,6 +424,7 @@ def _start_message(running: _Running) -> dict[str, Any]:
         "keep_fs": c.keep_fs,
         "terminal": c.terminal,
         "trace": c.trace,
+        "timeline": c.timeline,
         "preopens": c.preopens,
     }
 

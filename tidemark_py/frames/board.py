@@ -10,6 +10,7 @@ from ..abi.gen import messages as m
 from ..abi.gen.abi import FRAME_SCREEN_CHANNEL
 from ..channel.port import Port
 from ..host.contract import FrameHost, FrameRenderer
+from ..state.metrics import Metric, of_samples
 from .channel import FrameReader
 
 __all__ = ["RuntimeFrames"]
@@ -35,6 +36,7 @@ class RuntimeFrames:
     def __init__(self, port: Callable[[], Port], host: Callable[[], Awaitable[FrameHost]]) -> None:
         self._port = port
         self._host = host
+        self._shown: dict[str, FrameRenderer] = {}
 
     async def open(self, name: str = "frame0") -> FrameReader:
         """The consumer's end of /dev/frameN (or "fb0"). Whoever had it is stale from now on. Raises ValueError."""
@@ -58,7 +60,22 @@ class RuntimeFrames:
         number = channel_number(name)
         host = await self._host()
         reply = await self._port().request(m.FrameChannel(number))
-        return host.show(canvas, reply.address, reply.boot_ms, pixelated, heard)
+        shown = host.show(canvas, reply.address, reply.boot_ms, pixelated, heard)
+        self._shown[name] = shown
+        return shown
+
+    async def metrics(self) -> list[Metric]:
+        """From publishing to taking, by device, of the newest frames that are shown."""
+        found = []
+        for name, shown in list(self._shown.items()):
+            if shown.closed:
+                del self._shown[name]
+                continue
+            stats = await shown.stats()
+            if stats["frames"]:
+                p50, p99, most = stats["latency_us"]
+                found.append(of_samples(f"frame.{name}", stats["frames"], (p50, p99, most)))
+        return found
 
     async def screen_size(self, width: int, height: int) -> None:
         """The framebuffer's size in pixels, for programs that open it from now on. Raises OSError (EBUSY, EINVAL)."""

@@ -149,6 +149,10 @@ class FrameConsumer(Protocol):
 class FrameRenderer(Protocol):
     """A channel on a canvas: a renderer worker."""
 
+    @property
+    def closed(self) -> bool:
+        """close() was called."""
+
     def resize(self, width: int, height: int) -> None:
         """The canvas has other pixels now."""
 

@@ -99,6 +99,11 @@ class Renderer:
         """Pixels of the canvas."""
         self._worker.post(js_object({"t": "resize", "width": width, "height": height}))
 
+    @property
+    def closed(self) -> bool:
+        """close() was called."""
+        return self._worker is None
+
     async def stats(self) -> dict[str, Any]:
         """frames, latency_us, painter"""
         told = await self._ask("stats", "stats")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ..abi.gen import messages as m
-from ..abi.gen.abi import Errno, LayerFile, LayerHeader, Notify, Syscall
+from ..abi.gen.abi import Errno, LayerFile, LayerHeader, Notify, Role, Syscall
 from ..channel.later import Later
 from ..channel.port import Port
 from ..channel.wire import linux_error
@@ -24,6 +24,7 @@ from ..process.streams import StreamTable
 from ..state.calls import DATA, DATA_BYTES, KernelCalls
 from ..state.events import EventReader
 from ..state.kernel_runtime import read_counters, read_kernel_runtime
+from ..state.metrics import counted_histograms, handled
 from ..state.records import StateRecords
 from ..state.saved_machine import LayerReference
 from ..state.saving import MachineRestorer, MachineSaver
@@ -93,6 +94,7 @@ class KernelWorker:
             self.page.send(m.RuntimeLogged("kernel", str(arg)))
             return
         try:
+            handled(self._kernel, Role.KERNEL, kind, int(arg))
             if kind == Notify.WATCH:
                 (self.net if arg >= NetGate.WATCH else self.streams).watched(int(arg))
             elif kind == Notify.CHILD:
@@ -547,6 +549,17 @@ class KernelWorker:
         if result < 0:
             raise linux_error(-result)
         return m.TraceSetReply()
+
+    def metrics_set(self, message: m.MetricsSet) -> m.MetricsSetReply:
+        """From zero, or no more."""
+        result = int(self._kernel.call("tk_metrics", int(message.on)))
+        if result < 0:
+            raise linux_error(-result)
+        return m.MetricsSetReply()
+
+    def metrics_read(self, message: m.MetricsRead) -> m.MetricsReadReply:
+        """Those that counted something."""
+        return m.MetricsReadReply(counted_histograms(self._kernel))
 
     def _send_trace(self) -> None:
         while records := self._taken("tk_trace_take"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from ..abi.gen.abi import Errno, Notify, Start, Status, Thread, ThreadRecord
+from ..abi.gen.abi import Errno, Notify, Role, Start, Status, Thread, ThreadRecord
 from ..abi.gen.messages import (
     MESSAGES,
     AttachClose,
@@ -35,6 +35,7 @@ from ..channel.wire import decode
 from ..errors import InternalError, KernelPanic, TidemarkError
 from ..host.contract import Host, Kernel, RawPort, Wire
 from ..process.pool import PoolWorker, WorkerPool, WorkerState
+from ..state.metrics import handled
 
 __all__ = ["ProcessOwner"]
 
@@ -75,6 +76,7 @@ class ProcessOwner:
     def _notified(self, kind: int, arg: int, guest_port: Any) -> None:
         if self._over:
             return
+        handled(self._kernel, Role.OWNER, kind, arg)
         if kind == Notify.KILL:
             worker = self.pool.end(arg)
             if worker is not None:

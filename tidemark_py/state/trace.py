@@ -10,14 +10,23 @@ import signal
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
 
 from ..abi.gen import linux
-from ..abi.gen.abi import SYSCALLS, CallUse, Errno, Event, SyscallRow, Trace, TraceRecord
+from ..abi.gen.abi import SYSCALLS, CallUse, Errno, Event, Metric, Notify, Start, SyscallRow, Trace, TraceRecord
 from ..abi.gen.guest import Stat
 from ..errors import InternalError
 
-__all__ = ["CallUseState", "TraceEvent", "chrome_trace", "format_trace", "parse_call_uses", "parse_trace"]
+__all__ = [
+    "CallUseState",
+    "TraceEvent",
+    "arguments_text",
+    "event_text",
+    "format_trace",
+    "parse_call_uses",
+    "parse_trace",
+    "result_text",
+]
 
 ROWS: dict[int, SyscallRow] = {row.nr: row for row in SYSCALLS}
 STRING_BYTES = 256  # what the kernel captures of one
@@ -25,6 +34,15 @@ RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 51
 NO_RESULT = -600  # the call did not return
 PROBED = {"rseq", "io_uring_setup"}  # glibc and libuv ask for them at every start and do without
 FAMILIES = {1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}
+
+
+def _call_name(nr: int) -> str:
+    row = ROWS.get(nr)
+    return row.name if row else f"syscall_{nr:#x}"
+
+
+def _lower(names: type[IntEnum]) -> Callable[[int], str]:
+    return lambda value: names(value).name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +66,12 @@ class TraceEvent:
     def name(self) -> str:
         """The system call's or event's name."""
         if self.kind == Trace.CALL:
-            row = ROWS.get(self.nr)
-            return row.name if row else f"syscall_{self.nr:#x}"
-        return Event(self.nr).name.lower() if self.kind == Trace.EVENT else "lost"
+            return _call_name(self.nr)
+        if self.kind == Trace.EVENT:
+            return Event(self.nr).name.lower()
+        names = {Trace.WAIT: _call_name, Trace.MESSAGE: _lower(Notify), Trace.RUN: _lower(Start)}
+        names[Trace.PHASE] = _lower(Metric)
+        return names[self.kind](self.nr) if self.kind in names else "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +146,13 @@ def format_trace(event: TraceEvent, epoch_ns: int = 0) -> str:
     if event.kind == Trace.LOST:
         return f"{head}+++ {event.result} events were lost +++"
     if event.kind == Trace.EVENT:
-        return head + _event(event)
+        return head + event_text(event)
+    if event.kind != Trace.CALL:
+        kind, took_s = Trace(event.kind).name.lower(), (event.end_ns - event.start_ns) / 1e9
+        return f"{head}+++ {kind} {event.name} <{took_s:.6f}> +++"
     took = f" <{(event.end_ns - event.start_ns) / 1e9:.6f}"
     took += f", waited {event.parked_ns / 1e9:.6f}>" if event.parked_ns else ">"
-    return f"{head}{event.name}({_arguments(event)}) = {_result(event)}{took}"
+    return f"{head}{event.name}({arguments_text(event)}) = {result_text(event)}{took}"
 
 
 def _signal_name(number: int) -> str:
@@ -138,7 +162,8 @@ def _signal_name(number: int) -> str:
         return f"SIGRT_{number - 32}" if number >= 32 else f"signal {number}"
 
 
-def _event(e: TraceEvent) -> str:
+def event_text(e: TraceEvent) -> str:
+    """A lifecycle event in words."""
     a, b = (v - (1 << 64) if v >> 63 else v for v in e.args[:2])
     if e.nr == Event.EXIT:
         if a & 0x7F:
@@ -149,7 +174,8 @@ def _event(e: TraceEvent) -> str:
     return f"+++ {e.name} {e.program} pid {e.pid} parent {e.args[2]} ({a}, {b}) +++"
 
 
-def _result(e: TraceEvent) -> str:
+def result_text(e: TraceEvent) -> str:
+    """What the call returned, as strace(1) has it."""
     r = e.result
     if r == NO_RESULT:
         return "?"
@@ -163,7 +189,8 @@ def _result(e: TraceEvent) -> str:
     return hex(r & (1 << 64) - 1) if r > 1 << 20 or r < 0 else str(r)
 
 
-def _arguments(e: TraceEvent) -> str:
+def arguments_text(e: TraceEvent) -> str:
+    """By the types of the syscall table."""
     row = ROWS.get(e.nr)
     if row is None:
         return ", ".join(hex(a) for a in e.args)
@@ -282,47 +309,3 @@ def _flags(value: int, how: tuple[int, dict[int, str], list[tuple[int, str]]]) -
     if rest or not parts:
         parts.append(hex(rest))
     return "|".join(parts)
-
-
-# ---- Chrome's trace format ----
-
-
-def chrome_trace(events: list[TraceEvent]) -> dict[str, Any]:
-    """The JSON that chrome://tracing and Perfetto open (Trace Event Format): processes with their threads' calls and
-    waits, lifecycle events as instants, and once more the workers, each with the threads that ran on it."""
-    rows: list[dict[str, Any]] = []
-    names: dict[int, str] = {}
-    epoch = min((e.start_ns for e in events), default=0)
-    runs: dict[tuple[int, int], list[int]] = {}
-
-    def at(ns: int) -> float:
-        return (ns - epoch) / 1000
-
-    for e in events:
-        names[e.pid] = e.program or names.get(e.pid, "")
-        place = {"pid": e.pid, "tid": e.tid}
-        if e.kind == Trace.CALL:
-            args = {"arguments": _arguments(e), "result": _result(e), "worker": e.worker}
-            took = max(at(e.end_ns) - at(e.start_ns), 0.0)
-            rows.append({"ph": "X", "name": e.name, "cat": "syscall", "ts": at(e.start_ns), "dur": took, "args": args,
-                         **place})  # fmt: skip
-            if e.parked_ns:
-                wait = e.parked_ns / 1000
-                rows.append({"ph": "X", "name": "wait", "cat": "wait", "ts": max(at(e.end_ns) - wait, at(e.start_ns)),
-                             "dur": min(wait, took), "args": {}, **place})  # fmt: skip
-            run = runs.setdefault((e.worker, e.tid), [e.start_ns, e.end_ns])
-            run[0], run[1] = min(run[0], e.start_ns), max(run[1], e.end_ns)
-        else:
-            text = _event(e) if e.kind == Trace.EVENT else f"{e.result} events lost"
-            rows.append({"ph": "i", "s": "p", "name": e.name, "cat": "event", "ts": at(e.start_ns),
-                         "args": {"text": text}, **place})  # fmt: skip
-    for (worker, tid), (first, last) in runs.items():
-        rows.append({"ph": "X", "name": f"thread {tid}", "cat": "worker", "ts": at(first), "dur": at(last) - at(first),
-                     "pid": WORKERS, "tid": worker, "args": {}})  # fmt: skip
-    names[WORKERS] = "workers"
-    rows += [{"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "ts": 0, "args": {"name": name}}
-             for pid, name in names.items()]  # fmt: skip
-    return {"traceEvents": rows, "displayTimeUnit": "ms"}
-
-
-WORKERS = 0  # the pid that stands for them

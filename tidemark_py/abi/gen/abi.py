@@ -11,14 +11,17 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "57f9c72765bebb188726e8675cd058808e3661ccf1fbc6592b72bef1f7586cdd"
-ABI_HASH32: Final = 0x57f9c727
+ABI_HASH: Final = "1e414857ddfa27551152d8ee65a8e263b3ce2f62ed104545cab0c5f947297cab"
+ABI_HASH32: Final = 0x1e414857
 EVENT_RING_RECORDS: Final = 4096
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
 LAYER_FILE_MAGIC: Final = 1179403348
 LAYER_FILE_VERSION: Final = 1
 STAGING_BYTES: Final = 4194304
+METRIC_BUCKETS: Final = 112
+METRIC_UNIT_SHIFT: Final = 8
+METRIC_SAMPLE: Final = 16
 QUEUE_COMMITTED: Final = 2147483648
 QUEUE_PAD: Final = 1073741824
 QUEUE_HEAD_BYTES: Final = 8
@@ -399,6 +402,10 @@ class Trace(IntEnum):
     CALL = 1  # a system call has ended, or does not return
     EVENT = 2  # nr = EVENT_*, args = a, b, ppid
     LOST = 3  # result = events that found no room
+    WAIT = 4  # a thread slept in the kernel: nr = its call, args[0] = tid of who woke it, 0 nobody or a role
+    MESSAGE = 5  # nr = NOTIFY_*, args = role, arg, instance that sent it; from its sending to its handling, of which the thread that sent it is named
+    RUN = 6  # a thread begins on a worker: nr = START_*
+    PHASE = 7  # nr = METRIC_*: a part of the kernel's work
 
 
 class TraceOn(IntEnum):
@@ -406,6 +413,30 @@ class TraceOn(IntEnum):
 
     CALLS = 1  # system calls
     EVENTS = 2  # lifecycle events and signals
+    TIMELINE = 4  # waits, messages, starts and phases
+
+
+class Watch(IntEnum):
+    """kernel_counters.watching"""
+
+    TRACE = 1  # somebody traces
+    TIMELINE = 2  # waits and messages, too
+    METRICS = 4  # histograms are kept
+
+
+class Metric(IntEnum):
+    """index of a metric; system call nr has METRIC_CALLS + nr"""
+
+    WAKE = 0  # from waking a sleeping thread to its running
+    HANDOVER = 1  # from asking for a worker for a thread to its running there
+    FORK = 2  # clone of a process, in the parent
+    FORK_IMPORT = 3  # the child takes over its pages
+    EXEC = 4  # a new image laid out in memory
+    EXIT = 5  # the end of a thread
+    MESSAGE_OWNER = 6  # from sending the owner a message to its handling
+    MESSAGE_KERNEL = 7  # likewise, the kernel worker
+    JIT = 8  # guest code translated
+    CALLS = 16  # of system call 0
 
 
 class Spawn(IntEnum):
@@ -1315,7 +1346,7 @@ class KernelCounters:
         "guest_max_pages": 48,
         "lock_word": 52,
         "stale_messages": 56,
-        "reserved": 60,
+        "watching": 60,
     }
     event_seq: int = 0
     resumes: int = 0
@@ -1330,7 +1361,7 @@ class KernelCounters:
     guest_max_pages: int = 0
     lock_word: int = 0
     stale_messages: int = 0
-    reserved: int = 0
+    watching: int = 0
 
     def pack(self) -> Packed:
         """The record as bytes."""
@@ -1348,7 +1379,7 @@ class KernelCounters:
             self.guest_max_pages,
             self.lock_word,
             self.stale_messages,
-            self.reserved,
+            self.watching,
         )
 
     @classmethod
@@ -1756,7 +1787,7 @@ class FrameSlot:
 
 
 @dataclass(slots=True)
-class Queue:
+class SharedQueue:
     """A bounded queue of byte records between workers, without locks; `capacity` bytes follow it. A record is a u32 head (bytes | QUEUE_COMMITTED, or QUEUE_PAD | bytes to skip), four bytes of its own, the bytes, padding to QUEUE_ALIGN; it never wraps. head and tail count bytes modulo 2^32 and lie on cache lines of their own. See kernel/core/queue.h, js_shim/queue.js."""
 
     STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIII11IIIII12I")
@@ -1803,7 +1834,7 @@ class Queue:
         )
 
     @classmethod
-    def unpack(cls, data: Buffer, offset: int = 0) -> Queue:
+    def unpack(cls, data: Buffer, offset: int = 0) -> SharedQueue:
         """Read one record at `offset`."""
         v = cls.STRUCT.unpack_from(data, offset)
         return cls(
@@ -2502,6 +2533,44 @@ class TraceRecord:
             tuple(v[10:16]),
             tuple(v[16:32]),
             v[32],
+        )
+
+
+@dataclass(slots=True)
+class Histogram:
+    """A histogram of durations. Array of METRIC_CALLS + system calls; writers add without a lock."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QQQ112I")
+    BYTES: ClassVar[int] = 472
+    OFFSET: ClassVar[dict[str, int]] = {
+        "count": 0,
+        "sum_ns": 8,
+        "max_ns": 16,
+        "buckets": 24,
+    }
+    count: int = 0
+    sum_ns: int = 0
+    max_ns: int = 0
+    buckets: tuple[int, ...] = (0,) * 112
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.count,
+            self.sum_ns,
+            self.max_ns,
+            *self.buckets,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Histogram:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            tuple(v[3:115]),
         )
 
 

@@ -1049,6 +1049,42 @@ class TraceSet(Request[TraceSetReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSetReply(Message):
+    """Answer to metrics.set."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSet(Request[MetricsSetReply]):
+    """Keep histograms from now on, from zero; or no more."""
+
+    NAME: ClassVar[str] = "metrics.set"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("on", "bool"),)
+    REPLY: ClassVar[type[Message]] = MetricsSetReply
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsReadReply(Message):
+    """Answer to metrics.read."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("records", "bytes"),)
+    records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRead(Request[MetricsReadReply]):
+    """The histograms now."""
+
+    NAME: ClassVar[str] = "metrics.read"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    REPLY: ClassVar[type[Message]] = MetricsReadReply
+
+
+@dataclass(frozen=True, slots=True)
 class TraceRecorded(Message):
     """New trace records, raw."""
 
@@ -1433,6 +1469,8 @@ MESSAGES: dict[str, type[Message]] = {
     "event.listen": EventListen,
     "event.recorded": EventRecorded,
     "trace.set": TraceSet,
+    "metrics.set": MetricsSet,
+    "metrics.read": MetricsRead,
     "trace.recorded": TraceRecorded,
     "calls.used": CallsUsed,
     "process.crashed": ProcessCrashed,
@@ -1509,6 +1547,8 @@ class KernelWorkerHandler(Protocol):
     def machine_start(self, message: MachineStart, /) -> MachineStartReply | Awaitable[MachineStartReply]: ...
     def event_listen(self, message: EventListen, /) -> EventListenReply | Awaitable[EventListenReply]: ...
     def trace_set(self, message: TraceSet, /) -> TraceSetReply | Awaitable[TraceSetReply]: ...
+    def metrics_set(self, message: MetricsSet, /) -> MetricsSetReply | Awaitable[MetricsSetReply]: ...
+    def metrics_read(self, message: MetricsRead, /) -> MetricsReadReply | Awaitable[MetricsReadReply]: ...
     def calls_used(self, message: CallsUsed, /) -> CallsUsedReply | Awaitable[CallsUsedReply]: ...
     def kernel_crash(self, message: KernelCrash, /) -> KernelCrashReply | Awaitable[KernelCrashReply]: ...
     def runtime_stop(self, message: RuntimeStop, /) -> None: ...

@@ -125,7 +125,7 @@ class Command:
         terminal = m.get("terminal")
         if m.get("trace"):
             self.agent.runtime.tracing.raw = self.traced
-            await self.agent.runtime.tracing.switch(0, calls=True, events=True)
+            await self.agent.runtime.tracing.switch(0, calls=True, events=True, timeline=bool(self.m.get("timeline")))
         streams = {"tty": tuple(terminal)} if terminal else dict.fromkeys(("stdin", "stdout", "stderr"), tm.PIPE)
         try:
             self.process = await self.agent.runtime.spawn(

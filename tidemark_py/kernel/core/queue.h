@@ -1,4 +1,4 @@
-/* queue: bounded queues of byte records without locks (layouts.toml: queue). One implementation for both kinds:
+/* queue: bounded queues of byte records without locks (layouts.toml: shared_queue). One implementation for both kinds:
  *   SPSC  one producer, one consumer: both wait-free. The producer writes, then moves `tail`.
  *   MPSC  many producers: each takes its place by moving `tail` (lock-free), writes, then marks the record whole; the
  *         consumer takes records in the order of their places and stops at one that is not whole. It wipes what it took,
@@ -40,22 +40,22 @@ static inline void queue_put(u32 *word, u32 value) {
   *word = value;
 }
 
-static inline u8 *queue_bytes(struct queue *q) { return (u8 *)(q + 1); }
-static inline u32 *queue_head_at(struct queue *q, u32 position) {
+static inline u8 *queue_bytes(struct shared_queue *q) { return (u8 *)(q + 1); }
+static inline u32 *queue_head_at(struct shared_queue *q, u32 position) {
   return (u32 *)(void *)(queue_bytes(q) + (position & (q->capacity - 1)));
 }
 
-/* `memory` has sizeof(struct queue) + capacity bytes, 8-aligned; capacity is a power of two. */
-static inline void queue_init(struct queue *memory, u32 capacity, bool many) {
+/* `memory` has sizeof(struct shared_queue) + capacity bytes, 8-aligned; capacity is a power of two. */
+static inline void queue_init(struct shared_queue *memory, u32 capacity, bool many) {
   memset(memory, 0, sizeof *memory + (many ? capacity : 0));
   memory->capacity = capacity, memory->many = many;
 }
 
 /* The largest record that an empty queue always has room for: what does not wrap. */
-static inline u32 queue_most(const struct queue *q) { return q->capacity / 2 - QUEUE_HEAD_BYTES; }
+static inline u32 queue_most(const struct shared_queue *q) { return q->capacity / 2 - QUEUE_HEAD_BYTES; }
 
 /* Room for `bytes` of a record, or NULL: full, or more than queue_most(). Then write them and call queue_end. */
-static inline u8 *queue_begin(struct queue *q, u32 bytes) {
+static inline u8 *queue_begin(struct shared_queue *q, u32 bytes) {
   if (bytes > queue_most(q)) return NULL;
   u32 record = QUEUE_RECORD_BYTES(bytes), tail = queue_load(&q->tail);
   for (;;) {
@@ -79,7 +79,7 @@ static inline u8 *queue_begin(struct queue *q, u32 bytes) {
 }
 
 /* What queue_begin gave is whole; wakes the consumer where it sleeps. */
-static inline void queue_end(struct queue *q, u8 *record, u32 bytes) {
+static inline void queue_end(struct shared_queue *q, u8 *record, u32 bytes) {
   u32 *head = (u32 *)(void *)(record - QUEUE_HEAD_BYTES);
   if (q->many) {
     queue_store(head, QUEUE_COMMITTED | bytes);
@@ -94,7 +94,7 @@ static inline void queue_end(struct queue *q, u8 *record, u32 bytes) {
 }
 
 /* The oldest record and its length, or NULL. It stays until queue_pop. */
-static inline const u8 *queue_front(struct queue *q, u32 *bytes) {
+static inline const u8 *queue_front(struct shared_queue *q, u32 *bytes) {
   u32 head = q->head; /* ours */
   for (;;) {
     if (!q->many && queue_load(&q->tail) == head) return NULL;
@@ -112,7 +112,7 @@ static inline const u8 *queue_front(struct queue *q, u32 *bytes) {
 }
 
 /* Done with the front; wakes producers where they sleep. */
-static inline void queue_pop(struct queue *q) {
+static inline void queue_pop(struct shared_queue *q) {
   u32 head = q->head, *at = queue_head_at(q, head), record = QUEUE_RECORD_BYTES(*at & ~QUEUE_COMMITTED);
   if (q->many) {
     QUEUE_STEP();
@@ -125,7 +125,7 @@ static inline void queue_pop(struct queue *q) {
 }
 
 /* The same, asleep until there is one. `pushed` is read before the look: what comes between changes it. */
-static inline const u8 *queue_front_wait(struct queue *q, u32 *bytes) {
+static inline const u8 *queue_front_wait(struct shared_queue *q, u32 *bytes) {
   const u8 *record = queue_front(q, bytes);
   if (record) return record;
   queue_store(&q->consumer_waits, 1);
@@ -139,7 +139,7 @@ static inline const u8 *queue_front_wait(struct queue *q, u32 *bytes) {
 }
 
 /* Asleep until there is room; NULL only for what no queue of this size takes. */
-static inline u8 *queue_begin_wait(struct queue *q, u32 bytes) {
+static inline u8 *queue_begin_wait(struct shared_queue *q, u32 bytes) {
   u8 *record = queue_begin(q, bytes);
   if (record || bytes > queue_most(q)) return record;
   queue_add(&q->producer_waits, 1);

@@ -2263,10 +2263,32 @@
 #define TRACE_CALL 1 /* a system call has ended, or does not return */
 #define TRACE_EVENT 2 /* nr = EVENT_*, args = a, b, ppid */
 #define TRACE_LOST 3 /* result = events that found no room */
+#define TRACE_WAIT 4 /* a thread slept in the kernel: nr = its call, args[0] = tid of who woke it, 0 nobody or a role */
+#define TRACE_MESSAGE 5 /* nr = NOTIFY_*, args = role, arg, instance that sent it; from its sending to its handling, of which the thread that sent it is named */
+#define TRACE_RUN 6 /* a thread begins on a worker: nr = START_* */
+#define TRACE_PHASE 7 /* nr = METRIC_*: a part of the kernel's work */
 
 /* TRACE_ON_*: what tk_trace records */
 #define TRACE_ON_CALLS 1 /* system calls */
 #define TRACE_ON_EVENTS 2 /* lifecycle events and signals */
+#define TRACE_ON_TIMELINE 4 /* waits, messages, starts and phases */
+
+/* WATCH_*: kernel_counters.watching */
+#define WATCH_TRACE 1 /* somebody traces */
+#define WATCH_TIMELINE 2 /* waits and messages, too */
+#define WATCH_METRICS 4 /* histograms are kept */
+
+/* METRIC_*: index of a metric; system call nr has METRIC_CALLS + nr */
+#define METRIC_WAKE 0 /* from waking a sleeping thread to its running */
+#define METRIC_HANDOVER 1 /* from asking for a worker for a thread to its running there */
+#define METRIC_FORK 2 /* clone of a process, in the parent */
+#define METRIC_FORK_IMPORT 3 /* the child takes over its pages */
+#define METRIC_EXEC 4 /* a new image laid out in memory */
+#define METRIC_EXIT 5 /* the end of a thread */
+#define METRIC_MESSAGE_OWNER 6 /* from sending the owner a message to its handling */
+#define METRIC_MESSAGE_KERNEL 7 /* likewise, the kernel worker */
+#define METRIC_JIT 8 /* guest code translated */
+#define METRIC_CALLS 16 /* of system call 0 */
 
 /* SPAWN_*: spawn_request.flags */
 #define SPAWN_SETSID 1 /* new session */
@@ -2332,6 +2354,9 @@
 #define LAYER_FILE_MAGIC 0x464c4454 /* 'TDLF' */
 #define LAYER_FILE_VERSION 1
 #define STAGING_BYTES 0x400000 /* staging memory of an attached role, guest addresses 0 .. here */
+#define METRIC_BUCKETS 112
+#define METRIC_UNIT_SHIFT 8 /* histogram.buckets: durations in units of 2^this ns; bucket u for u < 4, then four to each doubling */
+#define METRIC_SAMPLE 16 /* one system call of so many is timed; those that slept count with their sleep all the same */
 #define QUEUE_COMMITTED 0x80000000u /* a record's head: it is whole */
 #define QUEUE_PAD 0x40000000 /* a record's head: nothing, up to the end of the ring */
 #define QUEUE_HEAD_BYTES 8
@@ -2421,7 +2446,7 @@ struct kernel_counters {
   u32 guest_max_pages; /* wasm pages a guest memory may have: probed */
   u32 lock_word; /* 0 free, else instance + 1; top bit: waiters */
   u32 stale_messages; /* calls naming a dead slot or old generation */
-  u32 reserved; /* zero */
+  u32 watching; /* WATCH_*: who handles a message says so (tk_handled) */
 };
 _Static_assert(sizeof(struct kernel_counters) == 64, "kernel_counters");
 _Static_assert(offsetof(struct kernel_counters, event_seq) == 0, "kernel_counters.event_seq");
@@ -2437,7 +2462,7 @@ _Static_assert(offsetof(struct kernel_counters, unknown_syscalls) == 44, "kernel
 _Static_assert(offsetof(struct kernel_counters, guest_max_pages) == 48, "kernel_counters.guest_max_pages");
 _Static_assert(offsetof(struct kernel_counters, lock_word) == 52, "kernel_counters.lock_word");
 _Static_assert(offsetof(struct kernel_counters, stale_messages) == 56, "kernel_counters.stale_messages");
-_Static_assert(offsetof(struct kernel_counters, reserved) == 60, "kernel_counters.reserved");
+_Static_assert(offsetof(struct kernel_counters, watching) == 60, "kernel_counters.watching");
 
 /* tk_spawn's argument in the caller's staging memory. After it: fd_count fd_map records, then NUL-terminated strings: path, cwd (may be empty), argv..., envp..., preopens...; bytes counts all. owner: the caller */
 struct spawn_request {
@@ -2589,7 +2614,7 @@ _Static_assert(offsetof(struct frame_slot, number) == 36, "frame_slot.number");
 _Static_assert(offsetof(struct frame_slot, time_ns) == 40, "frame_slot.time_ns");
 
 /* A bounded queue of byte records between workers, without locks; `capacity` bytes follow it. A record is a u32 head (bytes | QUEUE_COMMITTED, or QUEUE_PAD | bytes to skip), four bytes of its own, the bytes, padding to QUEUE_ALIGN; it never wraps. head and tail count bytes modulo 2^32 and lie on cache lines of their own. See kernel/core/queue.h, js_shim/queue.js. owner: whoever made it */
-struct queue {
+struct shared_queue {
   u32 head; /* bytes taken */
   u32 popped; /* rises when a record was taken while a producer waits: wait on this word */
   u32 consumer_waits; /* 1: it may sleep on `pushed` */
@@ -2602,18 +2627,18 @@ struct queue {
   u32 lost; /* records that found no room and were given up */
   u32 reserved_tail[12]; /* zero */
 };
-_Static_assert(sizeof(struct queue) == 128, "queue");
-_Static_assert(offsetof(struct queue, head) == 0, "queue.head");
-_Static_assert(offsetof(struct queue, popped) == 4, "queue.popped");
-_Static_assert(offsetof(struct queue, consumer_waits) == 8, "queue.consumer_waits");
-_Static_assert(offsetof(struct queue, capacity) == 12, "queue.capacity");
-_Static_assert(offsetof(struct queue, many) == 16, "queue.many");
-_Static_assert(offsetof(struct queue, reserved_head) == 20, "queue.reserved_head");
-_Static_assert(offsetof(struct queue, tail) == 64, "queue.tail");
-_Static_assert(offsetof(struct queue, pushed) == 68, "queue.pushed");
-_Static_assert(offsetof(struct queue, producer_waits) == 72, "queue.producer_waits");
-_Static_assert(offsetof(struct queue, lost) == 76, "queue.lost");
-_Static_assert(offsetof(struct queue, reserved_tail) == 80, "queue.reserved_tail");
+_Static_assert(sizeof(struct shared_queue) == 128, "shared_queue");
+_Static_assert(offsetof(struct shared_queue, head) == 0, "shared_queue.head");
+_Static_assert(offsetof(struct shared_queue, popped) == 4, "shared_queue.popped");
+_Static_assert(offsetof(struct shared_queue, consumer_waits) == 8, "shared_queue.consumer_waits");
+_Static_assert(offsetof(struct shared_queue, capacity) == 12, "shared_queue.capacity");
+_Static_assert(offsetof(struct shared_queue, many) == 16, "shared_queue.many");
+_Static_assert(offsetof(struct shared_queue, reserved_head) == 20, "shared_queue.reserved_head");
+_Static_assert(offsetof(struct shared_queue, tail) == 64, "shared_queue.tail");
+_Static_assert(offsetof(struct shared_queue, pushed) == 68, "shared_queue.pushed");
+_Static_assert(offsetof(struct shared_queue, producer_waits) == 72, "shared_queue.producer_waits");
+_Static_assert(offsetof(struct shared_queue, lost) == 76, "shared_queue.lost");
+_Static_assert(offsetof(struct shared_queue, reserved_tail) == 80, "shared_queue.reserved_tail");
 
 /* What a guest writes before a frame's bytes to /dev/frameN: one write(2) or writev(2) is one frame, so a frame is whole or not there. owner: the guest */
 struct frame_head {
@@ -2896,6 +2921,19 @@ _Static_assert(offsetof(struct trace_record, instance) == 52, "trace_record.inst
 _Static_assert(offsetof(struct trace_record, args) == 56, "trace_record.args");
 _Static_assert(offsetof(struct trace_record, name) == 104, "trace_record.name");
 _Static_assert(offsetof(struct trace_record, reserved) == 120, "trace_record.reserved");
+
+/* A histogram of durations. Array of METRIC_CALLS + system calls; writers add without a lock. owner: kernel/task/metric.c */
+struct histogram {
+  u64 count; /* all, timed or not */
+  u64 sum_ns; /* of those timed */
+  u64 max_ns; /* likewise */
+  u32 buckets[112]; /* METRIC_BUCKETS of those timed */
+};
+_Static_assert(sizeof(struct histogram) == 472, "histogram");
+_Static_assert(offsetof(struct histogram, count) == 0, "histogram.count");
+_Static_assert(offsetof(struct histogram, sum_ns) == 8, "histogram.sum_ns");
+_Static_assert(offsetof(struct histogram, max_ns) == 16, "histogram.max_ns");
+_Static_assert(offsetof(struct histogram, buckets) == 24, "histogram.buckets");
 
 /* How often programs of one name made a call that this kernel has in part or not at all. owner: kernel/task/trace.c */
 struct call_use {

@@ -10,6 +10,7 @@
 #include "../net/net.h"
 #include "../sys/sys.h"
 #include "../task/exec.h"
+#include "../task/timeline.h"
 #include "../task/trace.h"
 #include "../tty/screen.h"
 #include "../wasi/wasi.h"
@@ -258,6 +259,20 @@ i32 EXPORT(tk_trace)(i32 pid, u32 what) {
   i32 r = trace_set(pid, what);
   kernel_unlock();
   return r;
+}
+/* Histograms: on from zero, off; the table's address (0: off) and how many there are. */
+i32 EXPORT(tk_metrics)(u32 on) {
+  kernel_lock();
+  i32 r = metrics_set(on);
+  kernel_unlock();
+  return r;
+}
+u32 EXPORT(tk_metrics_table)(void) { return (u32)(uintptr_t)metrics_now(); }
+/* A role handles a message: counters.watching asked for it. */
+void EXPORT(tk_handled)(u32 role, u32 kind, u32 arg) {
+  kernel_lock();
+  message_handled(role, kind, arg);
+  kernel_unlock();
 }
 i32 EXPORT(tk_trace_take)(u32 to, u32 bytes) {
   kernel_lock();

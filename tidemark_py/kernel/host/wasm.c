@@ -1,5 +1,6 @@
 /* The host calls of core.h over the imports that the shim gives a worker, and the instance's own set-up. */
 #ifdef __wasm__
+#include "../task/timeline.h"
 #include "instance.h"
 
 #define IMPORT(name) __attribute__((import_module("host"), import_name(#name)))
@@ -35,7 +36,10 @@ u64 host_monotonic_ns(void) { return (u64)((epoch_ms - boot_ms + import_now_ms()
 
 void host_random(void *buf, u32 bytes) { import_random(buf, bytes); }
 void host_log(const char *text, u32 bytes) { import_log(text, bytes); }
-void host_notify(u32 role, u32 kind, u32 arg) { import_notify(role, kind, arg); }
+void host_notify(u32 role, u32 kind, u32 arg) {
+  if (UNLIKELY(watching())) message_sent(role, kind, arg);
+  import_notify(role, kind, arg);
+}
 void host_panic(void) {
   import_panic();
   __builtin_trap();

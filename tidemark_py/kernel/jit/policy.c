@@ -6,6 +6,7 @@
  * interpreter needs no look-up; what is known from another process or an earlier exec is installed as soon as its first
  * instruction is decoded (store.c). An instance links a region when it first runs it. Where it has not, its table holds
  * not_here(). Writers hold the kernel lock. */
+#include "../core/metric.h"
 #include "jit.h"
 
 #ifdef __wasm__
@@ -90,13 +91,16 @@ static bool translate(struct mm *mm, u32 pc, enum anew anew) {
     return true;
   }
   ctx->mm = mm, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
+  u64 began = phase_begin();
   bool ok = jit_region(ctx, pc) && !(ready && anew == GROWN && ctx->insn_count < r->insns + r->insns / 8 + 4) && jit_flow(ctx);
   u32 as = ok && ready ? store_anew(id) : id;
   ctx->own = as;
   if (!ok || !as || !jit_build(ctx) || !store_keep(ctx, as)) {
     if (!ready) store_regions[id].state = REGION_REFUSED, stats.refused++;
+    phase_end(METRIC_JIT, began);
     return ready;
   }
+  phase_end(METRIC_JIT, began);
   s->holds[as] = HOLDS;
   store_install(s, as);
   stats.regions++, stats.bytes += ctx->out.length, stats.anew += ready;

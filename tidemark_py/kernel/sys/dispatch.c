@@ -3,6 +3,7 @@
  *
  * Only here is a0 written. Results of -ERESTART* never reach the guest: they are kept in the thread until the signal
  * that caused them is delivered (task/signal.c). Called by the run loop without the lock, and by attached roles. */
+#include "../core/metric.h"
 #include "../task/trace.h"
 #include "sys.h"
 
@@ -52,9 +53,9 @@ static bool is_refusal(i64 r) {
 }
 
 static i64 call_locked(const struct syscall_row *row, u64 nr, const u64 args[6]) {
-  kernel_lock();
   struct thread *t = current;
-  u64 start_ns = UNLIKELY(trace_any) ? time_monotonic_ns() : 0, parked_ns = t->parked_ns;
+  u64 start_ns = UNLIKELY(trace_any) ? time_monotonic_ns() : 0, parked_ns = t->parked_ns; /* the lock's time is the call's */
+  kernel_lock();
   i64 r = row->call ? row->call(args) : -ENOSYS;
   if (UNLIKELY(fetch_wanted())) r = call_again(row, args, r);
   if (!row->call && !quietly_missing(nr)) unknown_call(nr);
@@ -74,6 +75,25 @@ static i64 call_locked(const struct syscall_row *row, u64 nr, const u64 args[6])
 static const struct syscall_row no_row = {.name = NULL, .flags = SYSCALL_LOCK};
 static const struct syscall_row *row_of(u64 nr) { return LIKELY(nr < SYSCALL_TABLE_ROWS) ? &syscall_table[nr] : &no_row; }
 
+static inline i64 call(const struct syscall_row *row, u64 nr, const u64 args[6]) {
+  bool quick = row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace && !trace_any;
+  return LIKELY(quick) ? row->call(args) : call_locked(row, nr, args);
+}
+
+/* Each call is counted; one of METRIC_SAMPLE is timed, for the clock takes as long as a quick call, and each that slept. */
+static NOINLINE i64 call_measured(const struct syscall_row *row, u64 nr, const u64 args[6]) {
+  static _Thread_local u32 calls;
+  struct thread *t = current;
+  u32 id = METRIC_CALLS + (u32)MIN(nr, (u64)SYSCALL_TABLE_ROWS);
+  metric_count(id);
+  bool timed = calls++ % METRIC_SAMPLE == 0;
+  u64 parked_ns = t->parked_ns, start_ns = timed ? time_monotonic_ns() : 0;
+  i64 r = call(row, nr, args);
+  if (timed) metric_add(id, time_monotonic_ns() - start_ns);
+  else if (UNLIKELY(current == t && t->parked_ns != parked_ns)) metric_add(id, t->parked_ns - parked_ns);
+  return r;
+}
+
 u32 sys_dispatch(void) {
   struct thread *t = current;
   u32 block = t->regblock;
@@ -84,8 +104,7 @@ u32 sys_dispatch(void) {
   t->record->syscall = (u32)nr;
   t->in_guest_call = true;
   const struct syscall_row *row = row_of(nr);
-  i64 r = LIKELY(row->call && !(row->flags & SYSCALL_LOCK) && !sys_trace && !trace_any) ? row->call(t->syscall_args)
-                                                                          : call_locked(row, nr, t->syscall_args);
+  i64 r = UNLIKELY(watching() & WATCH_METRICS) ? call_measured(row, nr, t->syscall_args) : call(row, nr, t->syscall_args);
   if (UNLIKELY(current != t)) return STATUS_CONTINUE; /* t may run elsewhere by now */
   t->in_guest_call = false;
   if (UNLIKELY(freezing) && r == -EINTR && !signal_waits(t)) r = -ERESTARTNOINTR; /* the machine is being saved */

@@ -9,6 +9,7 @@
 #include "fork.h"
 
 #include "exec.h"
+#include "../core/metric.h"
 
 /* ---- hand-over ---- */
 /* Ask the owner for a worker for `child`; `waiter` sleeps until it has answered. 0 or the owner's -errno. */
@@ -21,6 +22,7 @@ int task_hand_over(struct thread *child, struct thread *waiter, u32 start_kind) 
     c->waiter = (i32)waiter->index, c->waiter_generation = w->generation;
     __atomic_store_n(&w->word, THREAD_HANDOVER, __ATOMIC_SEQ_CST);
   }
+  child->asked_ns = phase_begin();
   host_notify(ROLE_OWNER, NOTIFY_START, child->index);
   if (!w) return 0;
   task_wait_handover(waiter);

@@ -4,7 +4,7 @@
  * ends at once when it no longer holds what was read. A process timer that falls due while its threads sleep is run by
  * whichever of them wakes for it. Called by every room through wait/wait.h. */
 #include "../mm/errand.h"
-#include "task.h"
+#include "timeline.h"
 
 struct list *thread_wait_entries(struct thread *t) { return &t->wait_entries; }
 bool thread_lives(i32 tid) {
@@ -14,6 +14,7 @@ bool thread_lives(i32 tid) {
 
 void thread_wake(struct thread *t) {
   ASSERT_LOCKED();
+  if (UNLIKELY(watching())) wake_noted(t);
   __atomic_add_fetch(&t->cell, 1, __ATOMIC_SEQ_CST);
   /* an attached role may wait for it in several ways at once */
   host_wake32(&t->cell, t->host ? UINT32_MAX : 1);
@@ -70,6 +71,7 @@ static int park(u64 deadline_ns, bool killable_only) {
   set_word(t, word);
   t->parked_ns += now - began;
   t->park_start_ns = 0;
+  if (UNLIKELY(watching())) wait_ended(t, began, now);
   return r;
 }
 
@@ -100,7 +102,9 @@ void thread_sleep(struct thread *t) {
   kernel_unlock();
   host_wait32(&t->cell, seen, -1);
   kernel_lock();
-  t->parked_ns += time_monotonic_ns() - began;
+  u64 now = time_monotonic_ns();
+  t->parked_ns += now - began;
+  if (UNLIKELY(watching())) wait_ended(t, began, now);
 }
 
 /* Until the owner has answered. Not even a kill ends this: the child may already be on its way. */

@@ -3,6 +3,7 @@
  * init (pid 1) is a host process: it has no worker, is never signalled, and adopts orphans, which are reaped as they
  * end. Lock held everywhere. credentials(7), setpgid(2), prctl(2) PR_SET_CHILD_SUBREAPER. */
 #include "exec.h"
+#include "timeline.h"
 #include "../ipc/ipc.h"
 #include "../tty/screen.h"
 
@@ -196,6 +197,7 @@ u64 process_cpu_ns(const struct process *p) {
 int task_boot(u32 memories_cap, u32 guest_max_pages) {
   counters.memories_cap = memories_cap, counters.guest_max_pages = guest_max_pages;
   mm_set_guest_max((u64)guest_max_pages * 65536 - HEAD_BYTES);
+  timeline_boot();
   task_session_boot();
   file_boot();
   ipc_boot();

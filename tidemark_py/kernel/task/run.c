@@ -6,6 +6,7 @@
 #include "../mm/errand.h"
 #include "exec.h"
 #include "fork.h"
+#include "timeline.h"
 
 #define BUDGET_INSTRUCTIONS 200000
 #define CALLS_PER_TIMER_LOOK 64u
@@ -19,7 +20,11 @@ static void start_exec(struct thread *t) {
   if (!t->killed) {
     mm_current = NULL;
     if (image->module) exec_commit_module(image);
-    else exec_commit(image);
+    else {
+      u64 began = phase_begin();
+      exec_commit(image);
+      phase_end(METRIC_EXEC, began);
+    }
     return;
   }
   exec_image_free(image);
@@ -32,7 +37,9 @@ static void start_exec(struct thread *t) {
 static bool start_fork(struct thread *t) {
   struct process *p = t->process;
   bool parent_waits = t->fork && t->fork->parent;
+  u64 began = phase_begin();
   int r = t->fork ? fork_import(t) : -EAGAIN;
+  phase_end(METRIC_FORK_IMPORT, began);
   if (!r) return true;
   if (!parent_waits) {
     process_kill(p, SIGKILL);
@@ -58,6 +65,7 @@ u32 task_start(u32 slot, u32 generation) {
   mm_current = t->process->mm;
   set_word(t, THREAD_KERNEL);
   t->start_ns = time_monotonic_ns();
+  if (UNLIKELY(watching())) thread_begins(t);
   switch (t->record->start_kind) {
   case START_EXEC:
   case START_WASI: start_exec(t); break;
@@ -83,7 +91,9 @@ static u32 leave_kernel(void) {
         return STATUS_MOVED;
       }
       t->exec = NULL, t->restart_code = 0;
+      u64 began = phase_begin();
       exec_commit(image);
+      phase_end(METRIC_EXEC, began);
     }
     freeze_point(t);
     if (signal_deliver()) {
@@ -91,7 +101,10 @@ static u32 leave_kernel(void) {
       return STATUS_CONTINUE;
     }
     t->record->status = STATUS_EXITED;
-    if (!thread_exit()) return STATUS_EXITED;
+    u64 began = phase_begin();
+    bool more = thread_exit();
+    phase_end(METRIC_EXIT, began);
+    if (!more) return STATUS_EXITED;
   }
 }
 

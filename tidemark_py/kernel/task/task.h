@@ -151,6 +151,9 @@ struct thread {
   i32 restart_code;     /* ERESTART* of the call that was interrupted, 0 none */
   u64 restart_args[6];
   u64 start_ns, parked_ns, park_start_ns; /* processor time = now - start - parked */
+  u64 woken_ns; /* when it was first woken from this sleep, while somebody measures */
+  u64 asked_ns; /* when a worker was asked for, likewise */
+  i32 woken_by; /* tid, 0 a role */
   struct list wait_entries; /* wait_entry.thread_link: dropped when its worker dies */
   bool frozen;          /* sleeps in freeze_point: nothing of it is on a stack */
   struct state_registers *restored; /* of a saved machine, until its worker has them */

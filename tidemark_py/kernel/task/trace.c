@@ -1,21 +1,35 @@
-/* task/trace: a ring of bytes with whole records in it. Writers are the threads that make system calls (sys/trace.c) and
- * event_post; the reader is the kernel worker, told once by NOTIFY_TRACE and reading until nothing is left. Nothing that a
- * thread records of its calls is lost: a full ring parks it. Events come from places that cannot wait: what does not fit
- * is counted and told in the next record. The ring exists while somebody traces. */
+/* task/trace: records of what threads do, in one queue (core/queue.h) for each worker. Writers are the threads that make
+ * system calls (sys/trace.c), event_post and whoever notes a wait, a message or a phase; the reader is the kernel worker,
+ * told once by NOTIFY_TRACE and reading until nothing is left, the queues merged by time. Nothing that a thread records of
+ * its calls is lost: a full queue parks it. The rest comes from places that cannot wait: what does not fit is counted and
+ * told in the next record. Queues exist while somebody traces. */
 #include "trace.h"
 
-#define RING_BYTES (1u << 20)
+#include "../core/queue.h"
+
+#define RING_BYTES (1u << 17)
+#define RING_PAGES ((RING_BYTES + (u32)sizeof(struct shared_queue) + PAGE_BYTES - 1) / PAGE_BYTES)
+_Static_assert(TRACE_RECORD_MAX_BYTES <= RING_BYTES / 4, "room for a few records");
 
 u32 trace_all;
 bool trace_any;
-static u8 *ring;
-static u32 head, used; /* bytes */
-static u32 lost;
+static struct shared_queue *rings[MAX_INSTANCES];
 static bool told;
 static struct wait_queue room = {{&room.entries, &room.entries}};
 
+static void watch(u32 what) {
+  u32 bits = (trace_any ? WATCH_TRACE : 0) | (what & TRACE_ON_TIMELINE ? WATCH_TIMELINE : 0);
+  __atomic_store_n(&counters.watching, (counters.watching & WATCH_METRICS) | bits, __ATOMIC_SEQ_CST);
+}
+
+static struct shared_queue *ring_here(void) {
+  struct shared_queue **mine = &rings[instance_id];
+  if (!*mine && (*mine = kpages_alloc(RING_PAGES))) queue_init(*mine, RING_BYTES, false);
+  return *mine;
+}
+
 int trace_set(i32 pid, u32 what) {
-  if (what && !ring && !(ring = kpages_alloc(RING_BYTES / PAGE_BYTES))) return -ENOMEM;
+  if (what && !ring_here()) return -ENOMEM;
   if (pid) {
     struct process *p = process_find(pid);
     if (!p) return -ESRCH;
@@ -27,35 +41,39 @@ int trace_set(i32 pid, u32 what) {
   for (u32 i = 0; i < MAX_PROCESSES; i++)
     if (processes[i].state != PROCESS_FREE) any |= processes[i].traced;
   trace_any = any != 0;
+  watch(any);
   if (!trace_any) wait_wake(&room, 0);
   return 0;
 }
 
 bool trace_room(bool may_wait) {
-  while (trace_any && used + TRACE_RECORD_MAX_BYTES > RING_BYTES) {
+  struct shared_queue *q = trace_any ? ring_here() : NULL;
+  while (q && !queue_begin(q, 2 * TRACE_RECORD_MAX_BYTES)) { /* twice: a LOST record may go before */
     if (!may_wait || !current || !current->may_park || wait_on_killable(&room)) {
-      lost++;
+      q->lost++;
       return false;
     }
+    q = trace_any ? ring_here() : NULL;
   }
-  return trace_any && ring;
+  return q != NULL;
 }
 
-static void write_bytes(const void *from, u32 n) {
-  u32 at = (head + used) % RING_BYTES, first = MIN(n, RING_BYTES - at);
-  memcpy(ring + at, from, first);
-  memcpy(ring, (const u8 *)from + first, n - first);
-  used += n;
+static void put(struct shared_queue *q, const struct trace_record *r) {
+  u8 *to = queue_begin(q, r->bytes);
+  kassert(to);
+  memcpy(to, r, r->bytes);
+  queue_end(q, to, r->bytes);
 }
 
 void trace_put(const struct trace_record *r) {
   kassert(r->bytes % 8 == 0 && r->bytes <= TRACE_RECORD_MAX_BYTES);
-  if (lost && used + TRACE_RECORD_MAX_BYTES + sizeof(struct trace_record) <= RING_BYTES) {
-    struct trace_record l = {.bytes = sizeof l, .kind = TRACE_LOST, .start_ns = r->start_ns, .end_ns = r->end_ns, .result = lost};
-    lost = 0;
-    write_bytes(&l, sizeof l);
+  struct shared_queue *q = rings[instance_id];
+  if (q->lost) {
+    struct trace_record l = {.bytes = sizeof l, .kind = TRACE_LOST, .start_ns = r->start_ns, .end_ns = r->end_ns, .result = q->lost};
+    q->lost = 0;
+    put(q, &l);
   }
-  write_bytes(r, r->bytes);
+  put(q, r);
   if (!told) told = true, host_notify(ROLE_KERNEL, NOTIFY_TRACE, 0);
 }
 
@@ -69,21 +87,50 @@ void trace_event(const struct event_record *e) {
   trace_put(&r);
 }
 
-i64 trace_take(uaddr_t to, u32 bytes) {
-  u32 done = 0;
-  while (used) {
-    u32 at = head % RING_BYTES, n;
-    u8 *record = ring + at;
-    if (RING_BYTES - at >= sizeof n) memcpy(&n, record, sizeof n);
-    else kpanic("trace: a record's length is torn"); /* records are multiples of 8, so is the ring */
-    if (done + n > bytes) break;
-    u32 first = MIN(n, RING_BYTES - at);
-    if (copy_out(to + done, record, first) || (n > first && copy_out(to + done + first, ring, n - first))) return -EFAULT;
-    head = (head + n) % RING_BYTES, used -= n, done += n;
+static void note(i32 pid, i32 tid, const struct process *p, u32 kind, u32 nr, u64 start_ns, u64 end_ns, u64 a, u64 b, u64 c) {
+  if (!trace_room(false)) return;
+  struct trace_record r = {.bytes = sizeof r, .kind = kind, .pid = pid, .tid = tid, .start_ns = start_ns, .end_ns = end_ns,
+                           .nr = nr, .instance = instance_id, .args = {a, b, c}};
+  if (p) memcpy(r.name, p->name, sizeof r.name);
+  trace_put(&r);
+}
+
+void trace_note(const struct thread *t, u32 kind, u32 nr, u64 start_ns, u64 end_ns, u64 a, u64 b, u64 c) {
+  const struct process *p = t ? t->process : NULL;
+  if (p && (trace_wanted(p) & TRACE_ON_TIMELINE)) note(p->pid, t->tid, p, kind, nr, start_ns, end_ns, a, b, c);
+}
+
+void trace_message(i32 pid, i32 tid, u32 kind, u64 start_ns, u64 end_ns, u32 role, u32 arg, u32 instance) {
+  if (counters.watching & WATCH_TIMELINE) note(pid, tid, NULL, TRACE_MESSAGE, kind, start_ns, end_ns, role, arg, instance);
+}
+
+/* The oldest of all queues' fronts. */
+static struct shared_queue *oldest(const u8 **record, u32 *bytes) {
+  struct shared_queue *found = NULL;
+  u64 first = UINT64_MAX;
+  for (u32 i = 0; i < MAX_INSTANCES; i++) {
+    u32 n;
+    const u8 *front = rings[i] ? queue_front(rings[i], &n) : NULL;
+    u64 end_ns = front ? ((const struct trace_record *)(const void *)front)->end_ns : UINT64_MAX;
+    if (front && end_ns < first) first = end_ns, found = rings[i], *record = front, *bytes = n;
   }
-  if (!used) {
+  return found;
+}
+
+i64 trace_take(uaddr_t to, u32 bytes) {
+  u32 done = 0, n;
+  const u8 *record;
+  struct shared_queue *q;
+  while ((q = oldest(&record, &n))) {
+    if (done + n > bytes) break;
+    if (copy_out(to + done, record, n)) return -EFAULT;
+    done += n;
+    queue_pop(q);
+  }
+  if (!q) {
     told = false;
-    if (!trace_any && ring) kpages_free(ring, RING_BYTES / PAGE_BYTES), ring = NULL, head = 0;
+    for (u32 i = 0; !trace_any && i < MAX_INSTANCES; i++)
+      if (rings[i]) kpages_free(rings[i], RING_PAGES), rings[i] = NULL;
   }
   if (done) wait_wake(&room, 0);
   return done;

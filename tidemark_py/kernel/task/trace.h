@@ -1,4 +1,4 @@
-/* trace: the ring of trace records (layouts.toml: trace_record) for strace and trace files, which programs met what this
+/* trace: queues of trace records (layouts.toml: trace_record) for strace and trace files, which programs met what this
  * kernel lacks, and crash reports. See trace.c, crash.c. Lock held in every call. */
 #ifndef TIDEMARK_TASK_TRACE_H
 #define TIDEMARK_TASK_TRACE_H
@@ -17,6 +17,9 @@ int trace_set(i32 pid, u32 what);
 bool trace_room(bool may_wait);
 void trace_put(const struct trace_record *r); /* r->bytes of it; after trace_room() */
 void trace_event(const struct event_record *e);
+/* A wait, start or phase of `t`, a message of pid and tid (0: of a role), for those who want a timeline. */
+void trace_note(const struct thread *t, u32 kind, u32 nr, u64 start_ns, u64 end_ns, u64 a, u64 b, u64 c);
+void trace_message(i32 pid, i32 tid, u32 kind, u64 start_ns, u64 end_ns, u32 role, u32 arg, u32 instance);
 /* Whole records, oldest first, into a staging buffer of the caller: bytes, 0 when there are none, -EFAULT. */
 i64 trace_take(uaddr_t to, u32 bytes);
 
