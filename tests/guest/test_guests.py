@@ -59,20 +59,7 @@ def host_prints(name: str, work: Path, lines: list[str], code: int) -> list[str]
 
 
 def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
-    root = work / "root"
-    (root / "work").mkdir(parents=True)
-    guest = guests.riscv_binary(name)
-    (root / "work" / name).write_bytes(guest.read_bytes())
-    (root / "work" / name).chmod(0o755)
-    done = subprocess.run(
-        [str(kernel), "--root", str(root), "--cwd", "/work", "--", f"/work/{name}"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        timeout=300,
-        check=False,
-    )
+    done = guests.run_native(kernel, guests.native_root(work / "root", name), [f"/work/{name}"])
     return done.stdout, done.returncode, done.stderr
 
 

@@ -14,18 +14,8 @@ STATS = re.compile(r"heap used (\d+) KiB, memories (\d+)")
 SIGKILL_EXIT = 137
 
 
-def root_with(tmp_path: Path, name: str) -> Path:
-    root = tmp_path / "root"
-    (root / "work").mkdir(parents=True)
-    (root / "work" / name).write_bytes(guests.riscv_binary(name).read_bytes())
-    (root / "work" / name).chmod(0o755)
-    return root
-
-
 def run(root: Path, options: list[str], argv: list[str], seconds: int) -> subprocess.CompletedProcess[str]:
-    command = [str(toolchain.native_kernel("address")), "--root", str(root), "--cwd", "/work", "--stats", *options]
-    done = subprocess.run([*command, "--", *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="backslashreplace", timeout=seconds, check=False)  # fmt: skip
+    done = guests.run_native(toolchain.native_kernel("address"), root, argv, ["--stats", *options], seconds)
     assert "Sanitizer" not in done.stderr and "panic" not in done.stderr and "runtime error" not in done.stderr, (
         done.stderr[-4000:]
     )
@@ -34,7 +24,7 @@ def run(root: Path, options: list[str], argv: list[str], seconds: int) -> subpro
 
 @pytest.mark.parametrize("most", [50, pytest.param(250, marks=pytest.mark.slow)])
 def test_a_thousand_kills_leave_nothing_behind(most: int, tmp_path: Path) -> None:
-    root = root_with(tmp_path, "killing")
+    root = guests.native_root(tmp_path / "root", "killing")
     used = []
     for rounds in (10, most):  # four processes a round
         done = run(root, [], ["/work/killing", str(rounds)], 300)
@@ -48,7 +38,7 @@ def test_a_thousand_kills_leave_nothing_behind(most: int, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_nth_allocation_fails_for_every_n(tmp_path: Path) -> None:
     survived = 0
-    root = root_with(tmp_path, "scarce")
+    root = guests.native_root(tmp_path / "root", "scarce")
     for n in range(1, 201):
         done = run(root, ["--fail-allocation", str(n)], ["/work/scarce"], 60)
         assert done.returncode in (0, 1, SIGKILL_EXIT, 127, 126), (n, done.returncode, done.stdout, done.stderr[-2000:])
@@ -58,7 +48,7 @@ def test_the_nth_allocation_fails_for_every_n(tmp_path: Path) -> None:
 
 
 def test_a_few_failing_allocations(tmp_path: Path) -> None:
-    root = root_with(tmp_path, "scarce")
+    root = guests.native_root(tmp_path / "root", "scarce")
     for n in (3, 17, 40, 71, 111, 160, 199):
         done = run(root, ["--fail-allocation", str(n)], ["/work/scarce"], 60)
         assert done.returncode in (0, 1, SIGKILL_EXIT, 127, 126), (n, done.returncode, done.stdout, done.stderr[-2000:])

@@ -6,7 +6,6 @@ The native host plays the owner and fails on purpose; the guest accounts for eve
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,11 @@ SUMS = re.compile(r"done (\d+) refused (\d+) killed (\d+)")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("root")
-    (path / "work").mkdir()
-    for name in ("account", "gates"):
-        (path / "work" / name).write_bytes(guests.riscv_binary(name).read_bytes())
-        (path / "work" / name).chmod(0o755)
-    return path
+    return guests.native_root(tmp_path_factory.mktemp("handover") / "root", "account", "gates")
 
 
 def run(root: Path, options: list[str], argv: list[str]) -> tuple[str, str]:
-    kernel = toolchain.native_kernel("address")
-    done = subprocess.run(
-        [str(kernel), "--root", str(root), "--cwd", "/work", "--stats", *options, "--", *argv],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = guests.run_native(toolchain.native_kernel("address"), root, argv, ["--stats", *options])
     assert done.returncode == 0, done.stderr[-4000:]
     assert "BAD" not in done.stdout, done.stdout
     return done.stdout, done.stderr

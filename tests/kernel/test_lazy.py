@@ -14,25 +14,13 @@ PROGRAMS = ("lazy", "exec", "elf", "memory", "gates", "file")
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("root")
-    for directory in ("work", "tmp"):
-        (path / directory).mkdir()
-    for name in PROGRAMS:
-        (path / "work" / name).write_bytes(guests.riscv_binary(name).read_bytes())
-        (path / "work" / name).chmod(0o755)
-    return path
+    made: Path = guests.native_root(tmp_path_factory.mktemp("lazy") / "root", *PROGRAMS)
+    (made / "tmp").mkdir()
+    return made
 
 
 def run(kernel: Path, root: Path, options: list[str], name: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(kernel), "--root", str(root), "--cwd", "/work", *options, "--", f"/work/{name}"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        timeout=120,
-        check=False,
-    )
+    return guests.run_native(kernel, root, [f"/work/{name}"], options)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

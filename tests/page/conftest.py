@@ -18,7 +18,10 @@ from pytest_pyodide.fixture import selenium_common
 from pytest_pyodide.server import spawn_web_server
 
 from tidemark_py.dev import layer_build, pyodide_files
+from tidemark_py.dev.server import Server
 from tidemark_py.layers.lazy import index_file
+
+from .elements import Pages
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = ROOT / "build" / "page"
@@ -128,3 +131,11 @@ def blank(request: pytest.FixtureRequest, web_server_main: Any) -> Iterator[Simp
     with selenium_common(request, "chrome", web_server_main) as selenium:
         selenium.run_js(INSTALL, pyodide_checks=False)
         yield SimpleNamespace(page=Page(selenium), selenium=selenium)
+
+
+@pytest.fixture(scope="module")
+def pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """Pages of a test's own on the site's origin."""
+    folder = tmp_path_factory.mktemp("pages")
+    with Server({"/": built, "/t": folder}) as server:
+        yield Pages(server, folder)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tidemark_py.dev import pyodide_files, site
 from tidemark_py.dev.browser import Browser, Page
-from tidemark_py.dev.server import Server
 
 from .elements import HEAD, Pages
 
@@ -20,19 +16,9 @@ STYLE = "<style>tidemark-canvas{width:320px;height:240px}</style>"
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    """Pages on the site's origin."""
-    pyodide_files.snapshot()
-    folder = tmp_path_factory.mktemp("pages")
-    with Server({"/": site.build(), "/t": folder}) as server:
-        yield Pages(server, folder)
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Page:
     """One tab."""
-    with Browser() as browser:
-        yield browser.page()
+    return browser.page()
 
 
 def colour(page: Page, x: float, y: float) -> list[int]:

@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tidemark_py.dev import pyodide_files, site
 from tidemark_py.dev.browser import Browser, Page
-from tidemark_py.dev.server import Server
 
 from .elements import Pages, enter, notice, ready, run_block, shows
 
 pytestmark = pytest.mark.page
 TERMINAL = "document.querySelector('tidemark-terminal')"
 BUSYBOX = 'layer="/layers/busybox"'
-
-
-@pytest.fixture(scope="module")
-def built() -> Path:
-    """build/site"""
-    pyodide_files.snapshot()
-    return site.build()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all; a person's gesture is not needed for the clipboard."""
-    with Browser() as b:
-        yield b
-
-
-@pytest.fixture(scope="module")
-def pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    """Pages on the site's origin."""
-    folder = tmp_path_factory.mktemp("pages")
-    with Server({"/": built, "/t": folder}) as server:
-        yield Pages(server, folder)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemark_py.dev import pyodide_files, site, site_docs, site_pages
+from tidemark_py.dev import site, site_docs, site_pages
 from tidemark_py.dev.browser import Browser, BrowserError, Page
 from tidemark_py.dev.server import Server
 from tidemark_py.dev.toolchain import ROOT
@@ -19,27 +19,6 @@ from tidemark_py.dev.toolchain import ROOT
 from .elements import ready, run_block, shows
 
 pytestmark = pytest.mark.page
-
-
-@pytest.fixture(scope="module")
-def built() -> Path:
-    """build/site"""
-    pyodide_files.snapshot()
-    return site.build()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all."""
-    with Browser() as b:
-        yield b
-
-
-@pytest.fixture(scope="module")
-def server(built: Path) -> Iterator[Server]:
-    """With the isolation headers."""
-    with Server({"/": built}) as s:
-        yield s
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tidemark_py.dev import pyodide_files, site
 from tidemark_py.dev.browser import Browser, Page
-from tidemark_py.dev.server import Server
 
 from .elements import Pages, enter, ready, shows
 
@@ -29,32 +26,26 @@ PAGE = (
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(browser: Browser, pages: Pages) -> Page:
     """A terminal in which httpd serves port 8080."""
-    pyodide_files.snapshot()
-    folder = tmp_path_factory.mktemp("pages")
-    with Server({"/": site.build(), "/t": folder}) as server, Browser() as browser:
-        made = browser.page()
-        pages = Pages(server, folder)
-        isolation = 'isolation="/isolation-worker.js"'
-        made.goto(pages.url(f'<tidemark-terminal layer="/layers/busybox" cmd="sh" {isolation}></tidemark-terminal>'))
-        ready(made)
-        enter(
-            made, "mkdir -p /www/cgi-bin; cd /www; dd if=/dev/zero of=big.bin bs=1M count=50 2>/dev/null; echo he''re"
-        )
-        shows(made, "here")
-        for name, text in {"index.html": PAGE, "style.css": "h1 { color: rgb(1, 2, 3) }", "cgi-bin/ask": CGI}.items():
-            write = "document.querySelector('tidemark-terminal').session.call('write_files', '/www', [%s], [%s])"
-            body = f"new TextEncoder().encode({json.dumps(text)})"
-            made.evaluate(f"(async () => {write % (json.dumps(name), body)})()")
-        enter(made, "printf hello > hello.txt; chmod +x cgi-bin/ask; httpd -p 8080 -h /www; echo ser''ved")
-        shows(made, "served")
-        made.evaluate(
-            """(async () => { const m = await import("/tidemark/element.js");
-            globalThis.guest = await m.preview(m.machineOf(document.querySelector("tidemark-terminal")), 8080);
-            while (!navigator.serviceWorker.controller) await new Promise((r) => setTimeout(r, 50)); })()"""
-        )
-        yield made
+    made = browser.page()
+    isolation = 'isolation="/isolation-worker.js"'
+    made.goto(pages.url(f'<tidemark-terminal layer="/layers/busybox" cmd="sh" {isolation}></tidemark-terminal>'))
+    ready(made)
+    enter(made, "mkdir -p /www/cgi-bin; cd /www; dd if=/dev/zero of=big.bin bs=1M count=50 2>/dev/null; echo he''re")
+    shows(made, "here")
+    for name, text in {"index.html": PAGE, "style.css": "h1 { color: rgb(1, 2, 3) }", "cgi-bin/ask": CGI}.items():
+        write = "document.querySelector('tidemark-terminal').session.call('write_files', '/www', [%s], [%s])"
+        body = f"new TextEncoder().encode({json.dumps(text)})"
+        made.evaluate(f"(async () => {write % (json.dumps(name), body)})()")
+    enter(made, "printf hello > hello.txt; chmod +x cgi-bin/ask; httpd -p 8080 -h /www; echo ser''ved")
+    shows(made, "served")
+    made.evaluate(
+        """(async () => { const m = await import("/tidemark/element.js");
+        globalThis.guest = await m.preview(m.machineOf(document.querySelector("tidemark-terminal")), 8080);
+        while (!navigator.serviceWorker.controller) await new Promise((r) => setTimeout(r, 50)); })()"""
+    )
+    return made
 
 
 def ask(page: Page, path: str, options: str = "{}") -> Any:

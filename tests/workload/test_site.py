@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tidemark_py.dev import pyodide_files, site
 from tidemark_py.dev.browser import Browser, Page
 from tidemark_py.dev.demo import PROMPT
 from tidemark_py.dev.server import Server
@@ -21,27 +20,6 @@ TERMINAL = "document.querySelector('tidemark-terminal')"
 SCREEN = f"""(() => {{ const b = {TERMINAL}.screen.buffer.active; let text = "";
   for (let i = 0; i < b.length; i++) text += b.getLine(i).translateToString(true) + "\\n";
   return text.trimEnd(); }})()"""
-
-
-@pytest.fixture(scope="module")
-def built() -> Path:
-    """build/site"""
-    pyodide_files.snapshot()
-    return site.build()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all."""
-    with Browser() as b:
-        yield b
-
-
-@pytest.fixture(scope="module")
-def server(built: Path) -> Iterator[Server]:
-    """With the isolation headers."""
-    with Server({"/": built}) as s:
-        yield s
 
 
 @pytest.fixture(scope="module")

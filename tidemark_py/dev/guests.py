@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -118,3 +121,28 @@ def host_binary(name: str) -> Path:
 def program(name: str, kind: str = "riscv64") -> Path:
     """One of the site's programs, for "riscv64" or "wasi"."""
     return build((kind,), PROGRAMS, name)[kind][name]
+
+
+def native_root(root: Path, *names: str) -> Path:
+    """`root` as a directory tree for the native kernel, with these programs in /work."""
+    work = root / "work"
+    work.mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(riscv_binary(name), work / name)
+        (work / name).chmod(0o755)
+    return root
+
+
+def run_native(
+    kernel: Path, root: Path, argv: Sequence[str], options: Sequence[str] = (), seconds: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """argv under a native kernel (toolchain.native_kernel), in /work of `root`. Raises subprocess.TimeoutExpired."""
+    return subprocess.run(
+        [str(kernel), "--root", str(root), "--cwd", "/work", *options, "--", *argv],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=seconds,
+        check=False,
+    )

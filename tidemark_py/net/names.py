@@ -14,7 +14,7 @@ __all__ = ["NameTable", "answer", "question"]
 NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 TTL_S = 60
 A, ANY, IN = 1, 255, 1
-NO_ERROR, FORMAT_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED, REFUSED = 0, 1, 3, 4, 5
+NO_ERROR, FORMAT_ERROR, REFUSED = 0, 1, 5
 HEAD = struct.Struct(">6H")
 MAX_NAME = 253
 
