@@ -12,6 +12,9 @@ import pytest
 from tests.house.tree import KERNEL_FLOORS, PACKAGE, is_generated, kernel_floor, project_files
 from tidemark_py.dev.toolchain import KERNEL, ROOT
 
+TOP_LEVEL = {".ci", ".gitignore", "README.md", "build.py", "js_shim", "pyproject.toml", "site", "tests", "tidemark_py"}
+    ["pyproject.toml", "tidemark_py", "js_shim", "site", "tests", "build.py", "README.md", ".ci", ".gitignore"]
+)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.M)
 FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h"}
 # The native build takes its pages from mmap, under the address sanitizer its blocks from malloc.
@@ -110,6 +113,11 @@ def test_shim_imports_only_itself() -> None:
             target = (path.parent / name).resolve()
             inside = name.startswith(".") and target.is_relative_to(ROOT / "js_shim")
             assert inside or name.startswith("node:"), f"{path.name} imports {name}"
+
+
+def test_the_top_level_is_what_it_should_be() -> None:
+    found = {path.relative_to(ROOT).parts[0] for path in project_files()}
+    assert TOP_LEVEL <= found <= TOP_LEVEL | {"LICENSE"}, found ^ TOP_LEVEL
 
 
 def test_files_stop_at_800_lines() -> None:

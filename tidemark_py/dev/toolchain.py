@@ -68,9 +68,9 @@ def call(command: Sequence[str | Path], *, cwd: Path = ROOT, env: dict[str, str]
 
 
 @contextlib.contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """One process at a time makes this thing; another waits and then finds it made."""
-    folder = CACHE / "locks"
+def exclusive(name: str, place: Path = BUILD) -> Iterator[None]:
+    """One process at a time makes this thing in `place`; another waits and then finds it made."""
+    folder = place / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

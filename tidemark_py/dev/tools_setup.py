@@ -102,7 +102,7 @@ def firefox() -> Path:
     """Firefox and what drives it, for the one test that wants them; the folder of npm's packages."""
     require(FIREFOX)
     folder = CACHE / "npm-firefox"
-    with exclusive("npm-firefox"):
+    with exclusive("npm-firefox", CACHE):
         if _npm_install(folder, FIREFOX_PINS):
             (folder / ".stamp").write_text(_stamp_text(FIREFOX_PINS), encoding="utf-8")
     return folder / "node_modules"
@@ -128,7 +128,7 @@ def _download(folder: Path, wheels: tuple[str, ...], what: str) -> None:
 def package_wheels() -> list[Path]:
     """The wheels of PACKAGE_WHEELS, fetched at first use. Raises BuildError."""
     folder = CACHE / "packages"
-    with exclusive("packages"):
+    with exclusive("packages", CACHE):
         _download(folder, PACKAGE_WHEELS, "wheels of packages that start programs into .cache/packages")
     return sorted(folder.glob("*.whl"))
 
@@ -159,7 +159,7 @@ def setup(*, browser: bool = True) -> None:
     Raises BuildError naming what to install."""
     CACHE.mkdir(exist_ok=True)
     require({**MACHINE, **(BROWSER if browser else {})})
-    with exclusive("setup"):
+    with exclusive("setup", CACHE):
         _venv_tools()
         _npm_tools()
         _wheels()
