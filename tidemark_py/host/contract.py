@@ -17,6 +17,8 @@ __all__ = [
     "FrameHost",
     "FrameRenderer",
     "Host",
+    "KeptFile",
+    "KeptFolder",
     "Kernel",
     "RawPort",
     "Wire",
@@ -80,6 +82,40 @@ class WorkerHandle(Protocol):
         """End it; nothing is heard of it afterwards."""
 
 
+class KeptFile(Protocol):
+    """One file of the host, open for this worker alone. Every call may raise OSError (ENOSPC at the quota)."""
+
+    def size(self) -> int:
+        """Bytes."""
+
+    def read(self, at: int, count: int) -> bytes:
+        """Fewer only at the file's end."""
+
+    def write(self, at: int, data: bytes) -> None:
+        """All of it."""
+
+    def truncate(self, count: int) -> None:
+        """To so many bytes."""
+
+    def flush(self) -> None:
+        """Until it is durable."""
+
+    def close(self) -> None:
+        """Others may open it."""
+
+
+class KeptFolder(Protocol):
+    """Two files under a name, for this worker alone until close(); or, read only, copies of them."""
+
+    files: tuple[KeptFile, ...]
+
+    def room(self) -> Awaitable[int]:
+        """Bytes that the host would give besides what the files have."""
+
+    def close(self) -> None:
+        """Files too."""
+
+
 class Host(Protocol):
     """What else a role may ask for."""
 
@@ -106,6 +142,12 @@ class Host(Protocol):
     def fetch(self, url: str, start: int = 0, end: int = 0) -> Awaitable[tuple[Any, int]]:
         """(host buffer, where it starts): bytes start..end of `url`, or all of it when `end` is 0 or the server has no
         ranges. Raises OSError that says what the server or the network said."""
+
+    def open_kept(self, name: str, read_only: bool) -> Awaitable[KeptFolder]:
+        """Raises OSError: EBUSY while somebody else has it, ENOSYS where nothing can be kept."""
+
+    def forget_kept(self, name: str) -> Awaitable[None]:
+        """Remove it. Raises OSError(EBUSY)."""
 
     def gunzip(self, data: Any) -> Awaitable[Any]:
         """A host buffer unpacked. Raises OSError."""

@@ -8,6 +8,7 @@ It is no second kernel: what the roles do not call is ENOSYS.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import stat as st
@@ -36,7 +37,7 @@ from ..abi.gen.abi import (
 )
 from ..abi.gen.guest import Stat
 from ..errors import KernelPanic
-from .contract import Wire
+from .contract import KeptFile, Wire
 
 __all__ = ["FakeHost", "FakeKernel", "FakePort", "FakeProcess", "Program", "port_pair"]
 
@@ -633,6 +634,55 @@ class FakeThreadWorker:
         self.terminated = True
 
 
+class FakeKeptFile:
+    """host.contract.KeptFile in memory. room: bytes that fit; what was not flushed is known by `flushed`."""
+
+    def __init__(self, data: bytes = b"", room: int = 1 << 30) -> None:
+        self.data = bytearray(data)
+        self.flushed = bytes(data)
+        self.room = room
+
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    def read(self, at: int, count: int) -> bytes:
+        """A slice."""
+        return bytes(self.data[at : at + count])
+
+    def write(self, at: int, data: bytes) -> None:
+        """ENOSPC beyond `room`."""
+        if at + len(data) > self.room:
+            raise OSError(errno.ENOSPC, "no room")
+        self.data[len(self.data) :] = bytes(max(0, at - len(self.data)))
+        self.data[at : at + len(data)] = data
+
+    def truncate(self, count: int) -> None:
+        """Shorter only."""
+        del self.data[count:]
+
+    def flush(self) -> None:
+        """Durable now."""
+        self.flushed = bytes(self.data)
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class FakeKeptFolder:
+    """host.contract.KeptFolder"""
+
+    def __init__(self, files: tuple[FakeKeptFile, ...]) -> None:
+        self.files: tuple[KeptFile, ...] = files
+
+    async def room(self) -> int:
+        """Plenty."""
+        return 1 << 30
+
+    def close(self) -> None:
+        """The files stay."""
+
+
 class FakeHost:
     """host.contract.Host."""
 
@@ -645,6 +695,7 @@ class FakeHost:
         self.fetched: list[tuple[str, int, int]] = []
         self.has_ranges = True
         self.touched_pages = 10
+        self.kept: dict[str, tuple[FakeKeptFile, ...]] = {}
 
     def start_thread_worker(
         self, name: str, received: Callable[[Wire], None], failed: Callable[[str], None]
@@ -688,6 +739,14 @@ class FakeHost:
             raise OSError("the server says 404 Not Found")
         data = self.web[url]
         return (data[start:end], start) if end and self.has_ranges else (data, 0)
+
+    async def open_kept(self, name: str, read_only: bool) -> FakeKeptFolder:
+        """In memory."""
+        return FakeKeptFolder(self.kept.setdefault(name, (FakeKeptFile(), FakeKeptFile())))
+
+    async def forget_kept(self, name: str) -> None:
+        """Gone."""
+        self.kept.pop(name, None)
 
     async def gunzip(self, data: Any) -> Any:
         """gzip"""

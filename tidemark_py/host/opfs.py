@@ -2,7 +2,7 @@
 
 Follows the File System Standard: a writable's close() replaces the file as a whole, so a page that ends half way leaves
 what was there before. A Web Lock, held for as long as this worker or page lives, keeps a second tab from writing the
-same name. Callers: Runtime.fs.save and load. Missing on Node.
+same name. Callers: Runtime.fs.save and load, host/kept.py. Missing on Node.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ import js
 from pyodide.code import run_js
 from pyodide.ffi import create_once_callable, create_proxy, to_js
 
-__all__ = ["hold", "read", "remove", "write"]
+__all__ = ["Refused", "file_name", "hold", "js_call", "js_object", "read", "remove", "write"]
 
 FOLDER = "tidemark-saved"
 _held: dict[str, Any] = {}  # name -> what keeps the lock; for the life of this interpreter
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """What a name becomes. Raises ValueError."""
     if not name or len(name) > 100 or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
         raise ValueError(f"{name!r} is no name for saved files: use letters, digits, '-', '_' and '.'")
     return f"{name}.saved"
 
 
-def _object(**members: Any) -> Any:
+def js_object(**members: Any) -> Any:
+    """A JavaScript object."""
     return to_js(members, dict_converter=js.Object.fromEntries)
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """What the browser said: a DOMException's name and message."""
 
     def __init__(self, name: str, message: str) -> None:
@@ -47,14 +49,14 @@ _CALL = """async (object, method, ...args) => {
 }"""
 
 
-async def _call(target: Any, method: str, *args: Any) -> Any:
-    """The awaited result of a method. Raises _Refused: not all that browsers reject with becomes a Python exception."""
+async def js_call(target: Any, method: str, *args: Any) -> Any:
+    """The awaited result of a method. Raises Refused: not all that browsers reject with becomes a Python exception."""
     global _caller
     if _caller is None:
         _caller = run_js(_CALL)
     answer = await _caller(target, method, *args)
     if not answer.ok:
-        raise _Refused(str(answer.name), str(answer.message))
+        raise Refused(str(answer.name), str(answer.message))
     return answer.value
 
 
@@ -63,9 +65,9 @@ async def _folder() -> Any:
     if storage is None or not hasattr(storage, "getDirectory"):
         raise OSError(errno.ENOSYS, "there is no storage for files here: it needs a browser page on https or localhost")
     try:
-        root = await _call(storage, "getDirectory")
-        return await _call(root, "getDirectoryHandle", FOLDER, _object(create=True))
-    except _Refused as e:
+        root = await js_call(storage, "getDirectory")
+        return await js_call(root, "getDirectoryHandle", FOLDER, js_object(create=True))
+    except Refused as e:
         raise OSError(errno.EACCES, f"the browser refuses storage to this page ({e})") from None
 
 
@@ -73,10 +75,10 @@ async def read(name: str) -> bytes | None:
     """What was written under `name`; None when nothing was. Raises OSError."""
     folder = await _folder()
     try:
-        handle = await _call(folder, "getFileHandle", _file_name(name))
-        file = await _call(handle, "getFile")
-        buffer = await _call(file, "arrayBuffer")
-    except _Refused as e:
+        handle = await js_call(folder, "getFileHandle", file_name(name))
+        file = await js_call(handle, "getFile")
+        buffer = await js_call(file, "arrayBuffer")
+    except Refused as e:
         if e.name == "NotFoundError":
             return None
         raise OSError(errno.EIO, f"saved files could not be read ({e})", name) from None
@@ -88,17 +90,17 @@ async def write(name: str, data: bytes) -> None:
     folder = await _folder()
     writable = None
     try:
-        handle = await _call(folder, "getFileHandle", _file_name(name), _object(create=True))
-        writable = await _call(handle, "createWritable")
-        await _call(writable, "write", to_js(data))
-        await _call(writable, "close")
-    except _Refused as e:
+        handle = await js_call(folder, "getFileHandle", file_name(name), js_object(create=True))
+        writable = await js_call(handle, "createWritable")
+        await js_call(writable, "write", to_js(data))
+        await js_call(writable, "close")
+    except Refused as e:
         if writable is not None:
-            with contextlib.suppress(_Refused):  # the failure may have closed it
-                await _call(writable, "abort")
+            with contextlib.suppress(Refused):  # the failure may have closed it
+                await js_call(writable, "abort")
         if e.name != "QuotaExceededError":
             raise OSError(errno.EIO, f"saved files could not be written ({e})", name) from None
-        estimate = await _call(js.navigator.storage, "estimate")
+        estimate = await js_call(js.navigator.storage, "estimate")
         used, most = estimate.usage / 1e6, estimate.quota / 1e6
         text = f"no room for {len(data) / 1e6:.1f} MB: the browser keeps {used:.1f} of at most {most:.1f} MB here"
         raise OSError(errno.EDQUOT, f"{text}; what was saved before is kept", name) from None
@@ -108,15 +110,15 @@ async def remove(name: str) -> None:
     """Forget what is under `name`; nothing there is no error."""
     folder = await _folder()
     try:
-        await _call(folder, "removeEntry", _file_name(name))
-    except _Refused as e:
+        await js_call(folder, "removeEntry", file_name(name))
+    except Refused as e:
         if e.name != "NotFoundError":
             raise OSError(errno.EIO, f"saved files could not be removed ({e})", name) from None
 
 
 async def hold(name: str) -> bool:
     """Take the right to write `name`, until this page or worker ends. False while another one has it."""
-    _file_name(name)
+    file_name(name)
     if name in _held:
         return True
     locks = getattr(getattr(js, "navigator", None), "locks", None)
@@ -131,7 +133,7 @@ async def hold(name: str) -> bool:
         return for_ever if lock else None
 
     callback = create_proxy(taken)
-    request = locks.request(f"tidemark-saved-{name}", _object(ifAvailable=True), callback)
+    request = locks.request(f"tidemark-saved-{name}", js_object(ifAvailable=True), callback)
     if not await answer:
         callback.destroy()
         return False

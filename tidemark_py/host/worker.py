@@ -13,7 +13,7 @@ from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js
 
 from ..abi.gen.abi import STAGING_BYTES
 from ..errors import BootError, InternalError, KernelPanic
-from . import web
+from . import kept, web
 from .contract import Wire
 from .values import JsPort, build_id_of, text_of, to_wire
 
@@ -226,6 +226,14 @@ class WorkerHost:
         if end:
             return await web.fetch_range(url, start, end)
         return await web.fetch_array(url), 0
+
+    async def open_kept(self, name: str, read_only: bool) -> kept.Folder:
+        """OPFS, or Node's file system"""
+        return await kept.open_folder(name, read_only)
+
+    async def forget_kept(self, name: str) -> None:
+        """Likewise"""
+        await kept.forget(name)
 
     async def gunzip(self, data: Any) -> Any:
         """DecompressionStream"""

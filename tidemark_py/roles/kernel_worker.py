@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..abi.gen import messages as m
@@ -28,6 +29,7 @@ from ..state.metrics import counted_histograms, handled
 from ..state.records import StateRecords
 from ..state.saved_machine import LayerReference
 from ..state.saving import MachineRestorer, MachineSaver
+from .keeper import Keeper
 from .layer_fetcher import LayerFetcher
 
 __all__ = ["KernelWorker"]
@@ -68,6 +70,7 @@ class KernelWorker:
         self.fetcher = LayerFetcher(
             kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
         )
+        self.keeper = Keeper(kernel, host, self.calls, lambda text: self.page.send(m.RuntimeLogged("kept files", text)))
         self._listening = False
         self._over = False
 
@@ -103,6 +106,8 @@ class KernelWorker:
                 self.page.send(m.NetListening(int(arg)))
             elif kind == Notify.NET_REFUSED:
                 self.net.refused(int(arg))
+            elif kind == Notify.JOURNAL:
+                self.keeper.notified(int(arg))
             elif kind == Notify.FETCH:
                 self.fetcher.wanted()
             elif kind == Notify.ERRAND:
@@ -242,9 +247,35 @@ class KernelWorker:
 
     def fs_unmount(self, message: m.FsUnmount) -> m.FsUnmountReply:
         """umount2(2)"""
+        kept = self.keeper.at(message.root, message.path)
+        if kept is not None:
+            self.keeper.sync()
         self.calls.use_root(message.root)
         self.calls.unmount(message.path, message.lazy)
+        if kept is not None:
+            self.keeper.notified(kept.number)  # it is gone: others may have it now
         return m.FsUnmountReply()
+
+    def fs_keep(self, message: m.FsKeep) -> Awaitable[m.FsKeepReply]:
+        """Only one tab at a time."""
+        return self._keep(message)
+
+    async def _keep(self, message: m.FsKeep) -> m.FsKeepReply:
+        kept, new = await self.keeper.mount(message.root, message.path, message.name, message.read_only, message.limit)
+        return m.FsKeepReply(new, kept.limit)
+
+    def fs_sync(self, message: m.FsSync) -> m.FsSyncReply:
+        """sync(2)"""
+        self.keeper.sync()
+        return m.FsSyncReply()
+
+    def fs_forget_kept(self, message: m.FsForgetKept) -> Awaitable[m.FsForgetKeptReply]:
+        """Not while it is mounted."""
+        return self._forget_kept(message.name)
+
+    async def _forget_kept(self, name: str) -> m.FsForgetKeptReply:
+        await self._host.forget_kept(name)
+        return m.FsForgetKeptReply()
 
     def fs_snapshot(self, message: m.FsSnapshot) -> Awaitable[m.FsSnapshotReply]:
         """A pax archive."""
@@ -392,6 +423,8 @@ class KernelWorker:
         """Nobody is left when the workers are terminated."""
 
         def stopped(_: Later[m.ProcessKillAllReply]) -> None:
+            with suppress(OSError):  # it was said when it happened; who wants to know calls fs.sync first
+                self.keeper.sync()
             self._kernel.call("tk_close")  # whoever is attached and waits in the kernel learns of it
             self.page.send(m.RuntimeStopped())
 

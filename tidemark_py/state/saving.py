@@ -212,6 +212,7 @@ class MachineRestorer:
                 pages = b"".join(saved.content(c) for c in table.contents[first : first + 256])
                 kernel.write(DATA, head.pack() + pages)
                 self._checked("tk_restore_pages", pid, DATA)
+        kernel.call("tk_journal_detach_all")  # what was kept there is kept there: here it is plain memory
         kernel.call("tk_restore_start")
         return saved.layers
 

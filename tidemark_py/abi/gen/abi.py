@@ -11,9 +11,10 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "1e414857ddfa27551152d8ee65a8e263b3ce2f62ed104545cab0c5f947297cab"
-ABI_HASH32: Final = 0x1e414857
+ABI_HASH: Final = "4a18ad358949e0799a573bee3f77ab4b11a627f2b0a562e705b853f3d0b3b745"
+ABI_HASH32: Final = 0x4a18ad35
 EVENT_RING_RECORDS: Final = 4096
+JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
 LAYER_VERSION: Final = 1
 LAYER_FILE_MAGIC: Final = 1179403348
@@ -374,7 +375,17 @@ class Notify(IntEnum):
     LISTEN = 6  # kernel worker: a guest listens on port arg
     NET_REFUSED = 9  # kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED
     ERRAND = 8  # kernel worker: errand arg is done (tk_errand_take)
+    JOURNAL = 30  # kernel worker: kept file system arg has something to keep, somebody waits for it, or it is gone
     KILL = 20  # owner: end the worker of thread slot arg, which runs module code and will not enter the kernel again; then tk_worker_died
+
+
+class Journal(IntEnum):
+    """journal_record.kind"""
+
+    NODE = 1  # journal_node, a link's target
+    PAGE = 2  # u64 page number, then its bytes without the zeros at its end
+    NAMES = 3  # journal_name records: all names of a directory
+    XATTRS = 4  # all extended attributes: u32 name_bytes, u32 value_bytes, name with its NUL, value
 
 
 class Event(IntEnum):
@@ -1621,6 +1632,156 @@ class LayerHeader:
             v[3],
             v[4],
             v[5],
+        )
+
+
+@dataclass(slots=True)
+class JournalRecord:
+    """Head of what a kept file system says of one inode (kernel/file/journal.c); then `bytes` bytes, up to a multiple of 8."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIQ")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "kind": 0,
+        "bytes": 4,
+        "ino": 8,
+    }
+    kind: int = 0
+    bytes: int = 0
+    ino: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.kind,
+            self.bytes,
+            self.ino,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> JournalRecord:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+        )
+
+
+@dataclass(slots=True)
+class JournalNode:
+    """JOURNAL_NODE: attributes; a symbolic link's target follows."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<IIIIIIIIQQQqqqq")
+    BYTES: ClassVar[int] = 88
+    OFFSET: ClassVar[dict[str, int]] = {
+        "mode": 0,
+        "uid": 4,
+        "gid": 8,
+        "atime_nsec": 12,
+        "mtime_nsec": 16,
+        "ctime_nsec": 20,
+        "btime_nsec": 24,
+        "reserved": 28,
+        "rdev": 32,
+        "size": 40,
+        "kept": 48,
+        "atime": 56,
+        "mtime": 64,
+        "ctime": 72,
+        "btime": 80,
+    }
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    atime_nsec: int = 0
+    mtime_nsec: int = 0
+    ctime_nsec: int = 0
+    btime_nsec: int = 0
+    reserved: int = 0
+    rdev: int = 0
+    size: int = 0
+    kept: int = 0
+    atime: int = 0
+    mtime: int = 0
+    ctime: int = 0
+    btime: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.mode,
+            self.uid,
+            self.gid,
+            self.atime_nsec,
+            self.mtime_nsec,
+            self.ctime_nsec,
+            self.btime_nsec,
+            self.reserved,
+            self.rdev,
+            self.size,
+            self.kept,
+            self.atime,
+            self.mtime,
+            self.ctime,
+            self.btime,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> JournalNode:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            v[8],
+            v[9],
+            v[10],
+            v[11],
+            v[12],
+            v[13],
+            v[14],
+        )
+
+
+@dataclass(slots=True)
+class JournalName:
+    """One of a directory's names in a JOURNAL_NAMES; the name follows, up to a multiple of 8."""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<QII")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "ino": 0,
+        "bytes": 8,
+        "reserved": 12,
+    }
+    ino: int = 0
+    bytes: int = 0
+    reserved: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.ino,
+            self.bytes,
+            self.reserved,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> JournalName:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
         )
 
 

@@ -262,6 +262,65 @@ class FsMount(Request[FsMountReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FsKeepReply(Message):
+    """Answer to fs.keep."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("new", "bool"), ("limit", "int"),)
+    new: bool
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsKeep(Request[FsKeepReply]):
+    """Mount what the host keeps under a name; from now on what changes there is kept."""
+
+    NAME: ClassVar[str] = "fs.keep"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("path", "str"), ("name", "str"), ("read_only", "bool"), ("limit", "int"),)
+    REPLY: ClassVar[type[Message]] = FsKeepReply
+    root: int
+    path: str
+    name: str
+    read_only: bool
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsSyncReply(Message):
+    """Answer to fs.sync."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FsSync(Request[FsSyncReply]):
+    """sync(2): until all that was changed is kept."""
+
+    NAME: ClassVar[str] = "fs.sync"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    REPLY: ClassVar[type[Message]] = FsSyncReply
+
+
+@dataclass(frozen=True, slots=True)
+class FsForgetKeptReply(Message):
+    """Answer to fs.forget_kept."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FsForgetKept(Request[FsForgetKeptReply]):
+    """Remove what the host keeps under a name."""
+
+    NAME: ClassVar[str] = "fs.forget_kept"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("name", "str"),)
+    REPLY: ClassVar[type[Message]] = FsForgetKeptReply
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FsUnmountReply(Message):
     """Answer to fs.unmount."""
 
@@ -1426,6 +1485,9 @@ MESSAGES: dict[str, type[Message]] = {
     "fs.remove": FsRemove,
     "fs.rename": FsRename,
     "fs.mount": FsMount,
+    "fs.keep": FsKeep,
+    "fs.sync": FsSync,
+    "fs.forget_kept": FsForgetKept,
     "fs.unmount": FsUnmount,
     "fs.apply_layer": FsApplyLayer,
     "fs.apply_layer_url": FsApplyLayerUrl,
@@ -1512,6 +1574,9 @@ class KernelWorkerHandler(Protocol):
     def fs_remove(self, message: FsRemove, /) -> FsRemoveReply | Awaitable[FsRemoveReply]: ...
     def fs_rename(self, message: FsRename, /) -> FsRenameReply | Awaitable[FsRenameReply]: ...
     def fs_mount(self, message: FsMount, /) -> FsMountReply | Awaitable[FsMountReply]: ...
+    def fs_keep(self, message: FsKeep, /) -> FsKeepReply | Awaitable[FsKeepReply]: ...
+    def fs_sync(self, message: FsSync, /) -> FsSyncReply | Awaitable[FsSyncReply]: ...
+    def fs_forget_kept(self, message: FsForgetKept, /) -> FsForgetKeptReply | Awaitable[FsForgetKeptReply]: ...
     def fs_unmount(self, message: FsUnmount, /) -> FsUnmountReply | Awaitable[FsUnmountReply]: ...
     def fs_apply_layer(self, message: FsApplyLayer, /) -> FsApplyLayerReply | Awaitable[FsApplyLayerReply]: ...
     def fs_apply_layer_url(self, message: FsApplyLayerUrl, /) -> FsApplyLayerUrlReply | Awaitable[FsApplyLayerUrlReply]: ...

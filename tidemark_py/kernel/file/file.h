@@ -376,6 +376,10 @@ u64 file_missing(struct inode *ino, bool advise);
  * share one. */
 u32 layer_blobs(struct image_range *to, u32 room);
 bool lazy_all_here(void); /* every body of every lazy layer */
+/* Until all that was changed before is kept (journal.c): 0, -ENOSPC, -EIO; at once where nothing is kept. -EAGAIN: this
+ * thread may not park. Only a kill ends it early. file_sync_all: every journal there is. */
+int file_sync(struct superblock *sb);
+int file_sync_all(void);
 void file_boot(void);
 /* Memory file systems made at run time: mount(2) of tmpfs, memfd_create. limit in 4 KiB blocks, 0: the default. */
 struct superblock *memfs_new(const char *type, u64 limit_blocks);

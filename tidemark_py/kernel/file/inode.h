@@ -11,6 +11,8 @@ void superblock_release(struct superblock *sb); /* frees a dying one without ino
 void inode_free(struct inode *ino);             /* the end of an inode and of its superblock's count */
 void lock_free_all(struct inode *ino);
 void xattr_free_all(struct inode *ino);
+u32 xattr_pack(const struct inode *ino, u8 *to);
+int xattr_unpack(struct inode *ino, const u8 *from, u32 count); /* 0, -EINVAL, -ENOMEM */
 void inode_watches_ended(struct inode *ino);   /* nobody but watches may refer to it any more */
 void inode_watches_unmount(struct inode *ino); /* its file system goes */
 int inode_may_delete(const struct inode *dir, const struct inode *victim, const struct credentials *cred);

@@ -1,7 +1,7 @@
 /* memfs: superblock, inodes and shadows of the in-memory file system; design in memfs.h. Directories are in
  * memfs_dir.c, file bodies in memfs_data.c. Follows tmpfs(5) where it has a say: ENOSPC by blocks and by inodes.
  * Missing: quotas of users, renameat2's RENAME_WHITEOUT. */
-#include "memfs.h"
+#include "journal.h"
 
 /* ---- shadows by base ---- */
 static u32 shadow_slot(const struct frozen *base, u32 size) {
@@ -58,6 +58,8 @@ void memfs_ref(struct memfs_inode *m) {
 static void memfs_free(struct memfs_inode *m) {
   struct memfs *fs = memfs_fs(m);
   idle_leave(fs, m);
+  list_remove(&m->dirty), list_remove(&m->renamed);
+  if (m->shared_pages) fs->shared_count--;
   if (m->hashed) shadow_remove(fs, m);
   list_remove(&m->link);
   if (!m->base) fs->sb.inodes_used--;
@@ -77,6 +79,7 @@ static void memfs_last_put(struct inode *ino) {
     memfs_free(m);
     return;
   }
+  if (UNLIKELY(m->shared_pages)) memfs_pages_unshare(m); /* a mapping would hold a reference */
   if (!m->base || m->changed || S_ISDIR(ino->mode) || ino->mounted) return;
   list_add_tail(&fs->idle, &m->idle);
   if (++fs->idle_count > MEMFS_IDLE_SHADOWS) memfs_free(CONTAINER_OF(fs->idle.next, struct memfs_inode, idle));
@@ -87,7 +90,7 @@ static struct memfs_inode *memfs_alloc(struct memfs *fs, u32 mode, struct memfs_
   if (!m) return NULL;
   inode_init(&m->i, &fs->sb, mode);
   m->i.ops = &memfs_ops;
-  list_init(&m->idle);
+  list_init(&m->idle), list_init(&m->dirty), list_init(&m->renamed);
   list_add_tail(&fs->inodes, &m->link);
   if (S_ISDIR(mode)) {
     m->i.size = DIRECTORY_BYTES, m->i.blocks_512 = DIRECTORY_BYTES / 512;
@@ -126,9 +129,10 @@ struct memfs_inode *memfs_inode_make(struct memfs *fs, u32 mode, u32 uid, u32 gi
   struct memfs_inode *m = memfs_alloc(fs, mode, parent);
   if (!m) return NULL;
   fs->sb.inodes_used++;
-  m->changed = true;
   m->i.uid = uid, m->i.gid = gid, m->i.rdev = rdev;
   if (S_ISDIR(mode)) m->i.nlink = 2, m->dir.own = true;
+  if (S_ISREG(mode)) m->file.kept = ~0ull;
+  memfs_mark(m);
   return m;
 }
 
@@ -143,10 +147,10 @@ void memfs_adopt(struct memfs_inode *m, struct frozen *base) {
 void memfs_touch(struct memfs_inode *m, bool data) {
   m->i.ctime = time_now();
   if (data) m->i.mtime = m->i.ctime;
-  m->changed = true;
+  memfs_mark(m);
 }
 
-static void memfs_changed(struct inode *ino) { memfs_of(ino)->changed = true; }
+static void memfs_changed(struct inode *ino) { memfs_mark(memfs_of(ino)); }
 
 static i64 memfs_readlink(struct inode *ino, char *buf, u32 bytes) {
   struct memfs_inode *m = memfs_of(ino);
@@ -199,6 +203,7 @@ void memfs_unwatch(struct superblock *sb) {
 void memfs_kill(struct superblock *sb) {
   struct memfs *fs = CONTAINER_OF(sb, struct memfs, sb);
   kassert(sb->dying);
+  journal_end(fs);
   sb->live_inodes++; /* so that the last inode_free() leaves the superblock to us */
   while (!list_empty(&fs->inodes)) memfs_free(CONTAINER_OF(fs->inodes.next, struct memfs_inode, link));
   kfree(fs->shadows);

@@ -6,6 +6,8 @@
  * a directory's names (until the first create, unlink or rename in it makes them its own), a file's pages (until the
  * first write to a page copies that page). Kernel lock for all of it.
  *
+ * A memfs may have a journal (journal.c): then what changes is marked here, as it changes.
+ *
  * Life: an inode stays while it has references or links. Shadows of unchanged files without references are kept in a
  * short queue and then freed: they can be made again. root_drop frees every inode of the superblock's list. */
 #ifndef TIDEMARK_FILE_MEMFS_H
@@ -101,10 +103,14 @@ struct memfs_directory {
   u32 index_size, index_used;
 };
 struct memfs_file {
-  void *pages;    /* radix tree of page pointers, `height` levels */
+  void *pages;    /* radix tree of page pointers, `height` levels; PAGE_* in a pointer's low bits */
   u32 height;
   u64 base_bytes; /* of the base's body that still count */
+  u64 kept;       /* with a journal: the fewest bytes it had since the journal was told of it, ~0: never fewer than now */
 };
+#define PAGE_DIRTY 1u  /* the journal has not got these bytes */
+#define PAGE_SHARED 2u /* a shared mapping may write it at any time, without a word */
+#define PAGE_TAGS 3u
 struct memfs_inode {
   struct inode i; /* first: the generic code frees through it */
   struct list link; /* memfs.inodes */
@@ -113,6 +119,8 @@ struct memfs_inode {
   struct frozen *base;
   bool changed;     /* differs from the base: must be kept */
   bool hashed;
+  bool shared_pages;  /* some page has PAGE_SHARED */
+  struct list dirty, renamed; /* of the journal: attributes or pages to be written; a directory's names */
   union {
     struct memfs_directory dir;
     struct memfs_file file;
@@ -126,6 +134,8 @@ struct memfs {
   u32 idle_count, shadow_count;
   struct memfs_inode **shadows; /* by base */
   u32 shadows_size;
+  struct journal *journal; /* or NULL */
+  u32 shared_count;        /* inodes with shared_pages */
 };
 extern const struct inode_ops memfs_ops;
 extern const struct ofd_ops memfs_file_ops;
@@ -143,6 +153,12 @@ struct memfs_inode *memfs_shadow_find(struct memfs *fs, const struct frozen *bas
 struct memfs_inode *memfs_shadow(struct memfs *fs, struct frozen *base, struct memfs_inode *parent); /* new reference; NULL: no memory */
 struct memfs_inode *memfs_inode_make(struct memfs *fs, u32 mode, u32 uid, u32 gid, u64 rdev, struct memfs_inode *parent);
 void memfs_adopt(struct memfs_inode *m, struct frozen *base); /* a local directory becomes base's shadow */
+/* journal.c: m's attributes (and a directory's names) are to be written; nothing without a journal */
+void journal_changed(struct memfs_inode *m);
+static inline void memfs_mark(struct memfs_inode *m) {
+  m->changed = true;
+  if (UNLIKELY(memfs_fs(m)->journal != NULL)) journal_changed(m);
+}
 void memfs_touch(struct memfs_inode *m, bool data); /* mtime if data, and ctime; marks it changed */
 
 /* directories (memfs_dir.c) */
@@ -164,6 +180,10 @@ int memfs_readdir(struct inode *dir, u64 pos, readdir_fn fn, void *arg);
 
 /* regular files (memfs_data.c) */
 void memfs_pages_free(struct memfs_inode *m, u64 from); /* pages from..end */
+u8 *memfs_page_dirty(struct memfs_inode *m, u64 *index, bool take); /* first own dirty page at or after *index; take: clean now */
+void memfs_pages_tag(struct memfs_inode *m, u32 having); /* own pages with any of these tags (0: all) are dirty */
+void memfs_pages_unshare(struct memfs_inode *m);
+int memfs_page_put(struct memfs_inode *m, u64 index, const u8 *bytes, u32 count); /* an own page: these bytes, then zeros */
 bool memfs_is_lazy(const struct inode *ino); /* regular: some of its body may not be here */
 int memfs_here(struct inode *ino, u64 from, u64 bytes); /* bytes of the base's body: 0, -ENOTHERE, -EIO */
 u64 memfs_missing(struct inode *ino, bool advise); /* bytes not here; advise: they are asked for */

@@ -3,7 +3,7 @@
  * A page is own, borrowed (not in the tree, but inside base_bytes), or a hole. base_bytes only shrinks, at truncate: what
  * grows back reads as zeros. Bytes of an own page behind the file's end may be anything (a shared mapping writes
  * there), so every call that moves the end outwards clears them first. Follows lseek(2), truncate(2), fallocate(2). */
-#include "memfs.h"
+#include "journal.h"
 
 #define RADIX_BITS 7u
 #define RADIX (1u << RADIX_BITS)
@@ -14,11 +14,13 @@ struct radix {
 
 static u64 height_covers(u32 height) { return height * RADIX_BITS >= 64 ? ~0ull : 1ull << (height * RADIX_BITS); }
 
+static u8 *page_of_slot(const void *slot) { return (u8 *)((uintptr_t)slot & ~(uintptr_t)PAGE_TAGS); }
+
 static u8 *page_get(const struct memfs_file *f, u64 index) {
   if (!f->pages || index >= height_covers(f->height)) return NULL;
   void *node = f->pages;
   for (u32 h = f->height; node && h; h--) node = ((struct radix *)node)->slot[(index >> ((h - 1) * RADIX_BITS)) & (RADIX - 1)];
-  return node;
+  return page_of_slot(node);
 }
 
 /* Where the page's pointer goes; NULL: no memory. */
@@ -40,11 +42,20 @@ static void **page_place(struct memfs_file *f, u64 index) {
   return place;
 }
 
+/* With a journal: this own page's bytes change now. */
+static void page_changes(struct memfs_inode *m, u64 index, u32 tags) {
+  if (LIKELY(!memfs_fs(m)->journal)) return;
+  void **place = page_place(&m->file, index);
+  *place = (void *)((uintptr_t)*place | tags);
+  if ((tags & PAGE_SHARED) && !m->shared_pages) m->shared_pages = true, memfs_fs(m)->shared_count++;
+  memfs_mark(m);
+}
+
 /* Free the own pages from..to (exclusive) below one node. True: the node is empty now. Depth: `height`, at most 8. */
 static bool free_range(struct memfs_inode *m, void *node, u32 height, u64 first, u64 from, u64 to) {
   if (!height) {
     struct superblock *sb = m->i.sb;
-    kpages_free(node, 1);
+    kpages_free(page_of_slot(node), 1);
     sb->blocks_used--;
     return true;
   }
@@ -70,6 +81,13 @@ static void pages_free_range(struct memfs_inode *m, u64 from, u64 to) {
   struct memfs_file *f = &m->file;
   if (!f->pages || from >= to || from >= height_covers(f->height)) return;
   if (free_range(m, f->pages, f->height, 0, from, to)) f->pages = NULL, f->height = 0;
+}
+/* With a journal, whole pages became holes: it is told all of the file anew. */
+static void forget_told(struct memfs_inode *m) {
+  if (LIKELY(!memfs_fs(m)->journal)) return;
+  m->file.kept = 0;
+  memfs_pages_tag(m, 0);
+  memfs_mark(m);
 }
 void memfs_pages_free(struct memfs_inode *m, u64 from) { pages_free_range(m, from, ~0ull); }
 
@@ -110,7 +128,7 @@ u64 memfs_missing(struct inode *ino, bool advise) {
 /* An own page for index, which has none yet. fill: with what it held before (else the caller overwrites it all). */
 static int page_make(struct memfs_inode *m, u64 index, bool fill, u8 **out) {
   struct superblock *sb = m->i.sb;
-  if (sb->blocks_limit && sb->blocks_used >= sb->blocks_limit) return -ENOSPC;
+  if ((sb->blocks_limit && sb->blocks_used >= sb->blocks_limit) || journal_full(memfs_fs(m))) return -ENOSPC;
   int r = fill ? here(m, index * PAGE_BYTES, PAGE_BYTES) : 0;
   if (r) return r;
   u8 *page = kpages_alloc(1);
@@ -127,6 +145,7 @@ static int page_make(struct memfs_inode *m, u64 index, bool fill, u8 **out) {
     memset(page + n, 0, PAGE_BYTES - n);
   }
   *place = page, sb->blocks_used++;
+  page_changes(m, index, PAGE_DIRTY);
   if (!borrowed) m->i.blocks_512 += PAGE_BLOCKS;
   *out = page;
   return 0;
@@ -136,6 +155,7 @@ int memfs_page(struct inode *ino, u64 index, bool write, u8 **page) {
   struct memfs_inode *m = memfs_of(ino);
   if ((*page = page_get(&m->file, index))) {
     m->changed |= write;
+    if (write) page_changes(m, index, PAGE_DIRTY | PAGE_SHARED);
     return 0;
   }
   if (!write) {
@@ -150,6 +170,7 @@ int memfs_page(struct inode *ino, u64 index, bool write, u8 **page) {
   }
   int r = page_make(m, index, true, page);
   if (write && r != -ENOTHERE) m->changed = true;
+  if (write && !r) page_changes(m, index, PAGE_SHARED);
   return r;
 }
 
@@ -171,7 +192,56 @@ static u64 file_next_own(const struct memfs_file *f, u64 index) { return next_ow
 static void clear_tail(struct memfs_inode *m, u64 pos) {
   u32 offset = (u32)(pos % PAGE_BYTES);
   u8 *page = offset ? page_get(&m->file, pos / PAGE_BYTES) : NULL;
-  if (page) memset(page + offset, 0, PAGE_BYTES - offset);
+  if (!page) return;
+  memset(page + offset, 0, PAGE_BYTES - offset);
+  page_changes(m, pos / PAGE_BYTES, PAGE_DIRTY);
+}
+
+/* ---- for the journal ---- */
+/* The slot of the first own page at or after *index, which it becomes; NULL: none. */
+static void **slot_next(void **at, u32 height, u64 first, u64 *index, u32 having) {
+  if (!*at) return NULL;
+  if (!height) {
+    if (first < *index || (having && !((uintptr_t)*at & having))) return NULL;
+    *index = first;
+    return at;
+  }
+  u64 step = height_covers(height - 1);
+  u32 i = *index > first ? (u32)MIN((*index - first) / step, (u64)RADIX) : 0;
+  for (; i < RADIX; i++) {
+    void **found = slot_next(&((struct radix *)*at)->slot[i], height - 1, first + i * step, index, having);
+    if (found) return found;
+  }
+  return NULL;
+}
+
+u8 *memfs_page_dirty(struct memfs_inode *m, u64 *index, bool take) {
+  void **slot = slot_next(&m->file.pages, m->file.height, 0, index, PAGE_DIRTY);
+  if (slot && take) *slot = (void *)((uintptr_t)*slot & ~(uintptr_t)PAGE_DIRTY);
+  return slot ? page_of_slot(*slot) : NULL;
+}
+
+void memfs_pages_tag(struct memfs_inode *m, u32 having) {
+  u64 index = 0;
+  for (void **slot; (slot = slot_next(&m->file.pages, m->file.height, 0, &index, having)); index++)
+    *slot = (void *)((uintptr_t)*slot | PAGE_DIRTY);
+}
+
+void memfs_pages_unshare(struct memfs_inode *m) {
+  u64 index = 0;
+  for (void **slot; (slot = slot_next(&m->file.pages, m->file.height, 0, &index, PAGE_SHARED)); index++)
+    *slot = (void *)(((uintptr_t)*slot & ~(uintptr_t)PAGE_TAGS) | PAGE_DIRTY); /* it may have been written since */
+  m->shared_pages = false, memfs_fs(m)->shared_count--;
+  memfs_mark(m);
+}
+
+int memfs_page_put(struct memfs_inode *m, u64 index, const u8 *bytes, u32 count) {
+  u8 *page = page_get(&m->file, index);
+  int r = page ? 0 : page_make(m, index, false, &page);
+  if (r) return r;
+  memcpy(page, bytes, count);
+  memset(page + count, 0, PAGE_BYTES - count);
+  return 0;
 }
 
 int memfs_truncate(struct inode *ino, u64 bytes) {
@@ -182,6 +252,7 @@ int memfs_truncate(struct inode *ino, u64 bytes) {
     u64 keep = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     pages_free_range(m, keep, ~0ull);
     m->file.base_bytes = MIN(m->file.base_bytes, bytes);
+    m->file.kept = MIN(m->file.kept, bytes);
     count_blocks(m);
   }
   ino->size = bytes;
@@ -207,6 +278,7 @@ static int zero_range(struct memfs_inode *m, u64 from, u64 to) {
       int r = page ? 0 : page_make(m, index, n != PAGE_BYTES, &page);
       if (r) return r;
       memset(page + offset, 0, n);
+      page_changes(m, index, PAGE_DIRTY);
     }
     from += n;
   }
@@ -223,6 +295,7 @@ int memfs_fallocate(struct inode *ino, u32 mode, u64 offset, u64 bytes) {
   if (punch) {
     int r = zero_range(m, offset, MIN(end, ALIGN_UP(MAX(ino->size, m->file.base_bytes), (u64)PAGE_BYTES)));
     count_blocks(m);
+    forget_told(m);
     memfs_touch(m, true);
     return r;
   }
@@ -236,6 +309,7 @@ int memfs_fallocate(struct inode *ino, u32 mode, u64 offset, u64 bytes) {
     if (zero) {
       u64 start = index * PAGE_BYTES, low = MAX(start, offset), high = MIN(start + PAGE_BYTES, end);
       memset(page + (low - start), 0, (size_t)(high - low));
+      page_changes(m, index, PAGE_DIRTY);
     }
   }
   if (end > ino->size && !keep) ino->size = end;
@@ -298,6 +372,7 @@ static i64 file_write(struct ofd *f, struct iobuf *io, u64 *pos) {
       memset(page + from, 0, PAGE_BYTES - from);
     }
     if (r <= 0) break;
+    page_changes(m, index, PAGE_DIRTY);
     done += r, at += (u64)r, left -= (u64)r;
     if (at > m->i.size) m->i.size = at;
     if ((u32)r < n) break;
@@ -344,6 +419,6 @@ static i64 file_seek(struct ofd *f, i64 offset, int whence) {
   return offset;
 }
 
-static int file_fsync(UNUSED struct ofd *f) { return 0; }
+static int file_fsync(struct ofd *f) { return file_sync(f->inode->sb); }
 
 const struct ofd_ops memfs_file_ops = {.read = file_read, .write = file_write, .seek = file_seek, .fsync = file_fsync};

@@ -59,7 +59,7 @@ i64 ofd_seek_position(struct ofd *f, i64 offset, int whence) {
   f->pos = (u64)offset;
   return offset;
 }
-static int directory_fsync(UNUSED struct ofd *f) { return 0; }
+static int directory_fsync(struct ofd *f) { return f->inode ? file_sync(f->inode->sb) : 0; }
 const struct ofd_ops directory_ops = {.read = directory_read, .seek = ofd_seek_position, .fsync = directory_fsync};
 
 static i64 path_only_io(UNUSED struct ofd *f, UNUSED struct iobuf *io, UNUSED u64 *pos) { return -EBADF; }
@@ -76,6 +76,12 @@ static i64 told(struct ofd *f, i64 r, u32 mask) {
   return r;
 }
 
+static i64 written(struct ofd *f, i64 r) {
+  told(f, r, IN_MODIFY);
+  int e = r > 0 && UNLIKELY(f->flags & O_DSYNC) && f->inode ? file_sync(f->inode->sb) : 0; /* O_SYNC has that bit too */
+  return e ? e : r;
+}
+
 i64 ofd_pread(struct ofd *f, struct iobuf *io, u64 pos) {
   int r = may(f, O_WRONLY);
   if (r) return r;
@@ -90,7 +96,7 @@ i64 ofd_pwrite(struct ofd *f, struct iobuf *io, u64 pos) {
   if (!f->ops->write) return -EINVAL;
   if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode) pos = f->inode->size; /* Linux appends here too: pwrite(2) BUGS */
-  return told(f, f->ops->write(f, io, &pos), IN_MODIFY);
+  return written(f, f->ops->write(f, io, &pos));
 }
 
 i64 ofd_read(struct ofd *f, struct iobuf *io) {
@@ -105,7 +111,7 @@ i64 ofd_write(struct ofd *f, struct iobuf *io) {
   if (!f->ops->write) return -EINVAL;
   if ((r = iobuf_here(io))) return r;
   if ((f->flags & O_APPEND) && f->inode && S_ISREG(f->inode->mode)) f->pos = f->inode->size;
-  return told(f, f->ops->write(f, io, &f->pos), IN_MODIFY);
+  return written(f, f->ops->write(f, io, &f->pos));
 }
 
 /* Through the page operation, so that it works for every file system that has one. */

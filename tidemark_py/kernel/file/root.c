@@ -2,6 +2,7 @@
  * (procfs, devpts). Called by kernel/host and task/. Several roots share one frozen tree; a layer applied to one of them
  * is seen by all. */
 #include "root.h"
+#include "journal.h"
 
 static struct memfs *roots[MAX_ROOTS];
 
@@ -138,6 +139,7 @@ void file_boot(void) {
   if (!devfs_boot() || root_new(-1) != 0) kpanic("file: no memory for the first root");
   fs_type_register("tmpfs", tmpfs_make);
   fs_type_register("devtmpfs", devfs_new);
+  journal_boot();
 }
 
 u32 layer_blobs(struct image_range *to, u32 room) {

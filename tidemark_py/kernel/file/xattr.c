@@ -120,6 +120,36 @@ i64 xattr_list(const struct inode *ino, const struct credentials *cred, char *bu
   return done;
 }
 
+/* All of them for a journal: u32 name_bytes, u32 value_bytes, name, value, and so on. to NULL: only how many bytes. */
+u32 xattr_pack(const struct inode *ino, u8 *to) {
+  u32 done = 0;
+  for (const struct xattr *x = ino->xattrs; x; x = x->next) {
+    u32 bytes[2] = {x->name_bytes, x->value_bytes};
+    if (to) memcpy(to + done, bytes, sizeof bytes), memcpy(to + done + sizeof bytes, x->data, x->name_bytes + x->value_bytes);
+    done += (u32)sizeof bytes + x->name_bytes + x->value_bytes;
+  }
+  return done;
+}
+
+int xattr_unpack(struct inode *ino, const u8 *from, u32 count) {
+  xattr_free_all(ino);
+  struct xattr **place = &ino->xattrs;
+  for (u32 at = 0; at < count;) {
+    u32 bytes[2];
+    if (count > XATTR_TOTAL_BYTES * 2 || count - at < sizeof bytes) return -EINVAL;
+    memcpy(bytes, from + at, sizeof bytes);
+    at += (u32)sizeof bytes;
+    if (!bytes[0] || bytes[0] > count - at || bytes[1] > count - at - bytes[0] || from[at + bytes[0] - 1]) return -EINVAL;
+    struct xattr *made = kmalloc(sizeof *made + bytes[0] + bytes[1]);
+    if (!made) return -ENOMEM;
+    made->name_bytes = bytes[0], made->value_bytes = bytes[1], made->next = NULL;
+    memcpy(made->data, from + at, bytes[0] + bytes[1]);
+    *place = made, place = &made->next;
+    at += bytes[0] + bytes[1];
+  }
+  return 0;
+}
+
 void xattr_free_all(struct inode *ino) {
   for (struct xattr *x = ino->xattrs, *next; x; x = next) next = x->next, kfree(x);
   ino->xattrs = NULL;

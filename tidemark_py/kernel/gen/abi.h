@@ -2241,7 +2241,14 @@
 #define NOTIFY_LISTEN 6 /* kernel worker: a guest listens on port arg */
 #define NOTIFY_NET_REFUSED 9 /* kernel worker: event arg (low 32 bits of its number) is a NET_REFUSED */
 #define NOTIFY_ERRAND 8 /* kernel worker: errand arg is done (tk_errand_take) */
+#define NOTIFY_JOURNAL 30 /* kernel worker: kept file system arg has something to keep, somebody waits for it, or it is gone */
 #define NOTIFY_KILL 20 /* owner: end the worker of thread slot arg, which runs module code and will not enter the kernel again; then tk_worker_died */
+
+/* JOURNAL_*: journal_record.kind */
+#define JOURNAL_NODE 1 /* journal_node, a link's target */
+#define JOURNAL_PAGE 2 /* u64 page number, then its bytes without the zeros at its end */
+#define JOURNAL_NAMES 3 /* journal_name records: all names of a directory */
+#define JOURNAL_XATTRS 4 /* all extended attributes: u32 name_bytes, u32 value_bytes, name with its NUL, value */
 
 /* EVENT_*: event_record.kind */
 #define EVENT_SPAWN 1 /* a = 0 spawn, 1 fork, 2 vfork, 3 thread; b = thread slot */
@@ -2349,6 +2356,7 @@
 #define WASI_CAPABILITY_SAY_AFTER 0x200 /* READY is said after the exported function ready, called before _start, has returned */
 
 #define EVENT_RING_RECORDS 0x1000
+#define JOURNAL_VERSION 1 /* of the records of a kept file system */
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */
 #define LAYER_VERSION 1
 #define LAYER_FILE_MAGIC 0x464c4454 /* 'TDLF' */
@@ -2549,6 +2557,63 @@ _Static_assert(offsetof(struct layer_header, entries) == 8, "layer_header.entrie
 _Static_assert(offsetof(struct layer_header, strings_bytes) == 12, "layer_header.strings_bytes");
 _Static_assert(offsetof(struct layer_header, blob_bytes) == 16, "layer_header.blob_bytes");
 _Static_assert(offsetof(struct layer_header, reserved) == 24, "layer_header.reserved");
+
+/* Head of what a kept file system says of one inode (kernel/file/journal.c); then `bytes` bytes, up to a multiple of 8. owner: kernel */
+struct journal_record {
+  u32 kind; /* JOURNAL_* */
+  u32 bytes; /* what follows */
+  u64 ino; /* inode number */
+};
+_Static_assert(sizeof(struct journal_record) == 16, "journal_record");
+_Static_assert(offsetof(struct journal_record, kind) == 0, "journal_record.kind");
+_Static_assert(offsetof(struct journal_record, bytes) == 4, "journal_record.bytes");
+_Static_assert(offsetof(struct journal_record, ino) == 8, "journal_record.ino");
+
+/* JOURNAL_NODE: attributes; a symbolic link's target follows. owner: kernel */
+struct journal_node {
+  u32 mode; /* type and permissions */
+  u32 uid; /* owner */
+  u32 gid; /* group */
+  u32 atime_nsec; /* 0..999999999 */
+  u32 mtime_nsec; /* 0..999999999 */
+  u32 ctime_nsec; /* 0..999999999 */
+  u32 btime_nsec; /* 0..999999999 */
+  u32 reserved; /* zero */
+  u64 rdev; /* device number for nodes */
+  u64 size; /* bytes */
+  u64 kept; /* regular: what was behind this many bytes before is gone */
+  i64 atime; /* seconds */
+  i64 mtime; /* seconds */
+  i64 ctime; /* seconds */
+  i64 btime; /* seconds */
+};
+_Static_assert(sizeof(struct journal_node) == 88, "journal_node");
+_Static_assert(offsetof(struct journal_node, mode) == 0, "journal_node.mode");
+_Static_assert(offsetof(struct journal_node, uid) == 4, "journal_node.uid");
+_Static_assert(offsetof(struct journal_node, gid) == 8, "journal_node.gid");
+_Static_assert(offsetof(struct journal_node, atime_nsec) == 12, "journal_node.atime_nsec");
+_Static_assert(offsetof(struct journal_node, mtime_nsec) == 16, "journal_node.mtime_nsec");
+_Static_assert(offsetof(struct journal_node, ctime_nsec) == 20, "journal_node.ctime_nsec");
+_Static_assert(offsetof(struct journal_node, btime_nsec) == 24, "journal_node.btime_nsec");
+_Static_assert(offsetof(struct journal_node, reserved) == 28, "journal_node.reserved");
+_Static_assert(offsetof(struct journal_node, rdev) == 32, "journal_node.rdev");
+_Static_assert(offsetof(struct journal_node, size) == 40, "journal_node.size");
+_Static_assert(offsetof(struct journal_node, kept) == 48, "journal_node.kept");
+_Static_assert(offsetof(struct journal_node, atime) == 56, "journal_node.atime");
+_Static_assert(offsetof(struct journal_node, mtime) == 64, "journal_node.mtime");
+_Static_assert(offsetof(struct journal_node, ctime) == 72, "journal_node.ctime");
+_Static_assert(offsetof(struct journal_node, btime) == 80, "journal_node.btime");
+
+/* One of a directory's names in a JOURNAL_NAMES; the name follows, up to a multiple of 8. owner: kernel */
+struct journal_name {
+  u64 ino; /* what it names */
+  u32 bytes; /* of the name */
+  u32 reserved; /* zero */
+};
+_Static_assert(sizeof(struct journal_name) == 16, "journal_name");
+_Static_assert(offsetof(struct journal_name, ino) == 0, "journal_name.ino");
+_Static_assert(offsetof(struct journal_name, bytes) == 8, "journal_name.bytes");
+_Static_assert(offsetof(struct journal_name, reserved) == 12, "journal_name.reserved");
 
 /* Head of a .tdl file; then manifest (JSON), index and blob. The blob starts on a page boundary, so that it can be mapped. owner: layers */
 struct layer_file {

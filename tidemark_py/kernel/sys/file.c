@@ -224,10 +224,14 @@ i64 sys_fsync(i32 fd) {
   return f->ops->fsync ? f->ops->fsync(f) : -EINVAL;
 }
 i64 sys_fdatasync(i32 fd) { return sys_fsync(fd); }
-i64 sys_sync(void) { return 0; }
+i64 sys_sync(void) {
+  file_sync_all(); /* sync(2) has no errors */
+  return 0;
+}
 i64 sys_syncfs(i32 fd) {
-  const struct ofd *f = fd_get(current->process->fds, fd);
-  return f && !(f->flags & O_PATH) ? 0 : -EBADF;
+  struct ofd *f AUTO_OFD = ofd_hold(fd);
+  if (!f || (f->flags & O_PATH)) return -EBADF;
+  return f->inode ? file_sync(f->inode->sb) : 0;
 }
 i64 sys_sync_file_range(i32 fd, i64 offset, i64 nbytes, u32 flags) {
   const struct ofd *f = fd_get(current->process->fds, fd);

@@ -64,8 +64,10 @@ i64 sys_msync(u64 addr, u64 length, i32 flags) {
   for (u64 at = addr; at < end && (flags & MS_SYNC);) {
     const struct vma *v = mm_find(own(), (u32)(at >> PAGE_SHIFT));
     if (!v) break;
-    if (v->shared && v->file && (v->prot & PERM_W)) mm_file_written(v->file);
     at = (u64)v->end << PAGE_SHIFT;
+    if (!v->shared || !v->file || !(v->prot & PERM_W)) continue;
+    mm_file_written(v->file);
+    if (v->file->inode && (r = file_sync(v->file->inode->sb))) return r;
   }
   return no_holes(addr, end);
 }

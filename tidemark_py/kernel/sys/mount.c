@@ -92,6 +92,7 @@ i64 sys_umount2(uaddr_t target, u32 flags) {
   struct superblock *mount = w->mount;
   if (w->inode != mount->root) return -EINVAL;
   if (mount == caller_fs()->root_mount) return -EBUSY;
+  if ((r = file_sync(mount))) return r;
   walk_free(w); /* its references would keep the mount busy */
   w = NULL;
   return fs_unmount(mount, flags & MNT_DETACH);
