@@ -7,7 +7,8 @@
 import { ROLE } from "./gen/abi.js";
 import { MESSAGE } from "./gen/messages.js";
 import { instantiate } from "./instantiate.js";
-import { parentPeer, portPeer, startWorker, threads } from "./platform.js";
+import { parentPeer, portPeer, threads } from "./platform.js";
+import { makerBehind, makerHere } from "./workers.js";
 
 const parent = parentPeer();
 /** @type {Record<string, number[]>} roles whose notifications end in this worker; else both */
@@ -73,7 +74,7 @@ async function boot(o) {
   pyodide.pyimport("tidemark_py.host.baked").check();
   const shim = {
     instantiate,
-    startWorker,
+    maker: o.maker ? makerBehind(o.maker) : makerHere(),
     parent,
     hub: notificationHub(LOCAL[o.role] ?? [ROLE.KERNEL, ROLE.OWNER], o.peer_port),
     newChannel: () => new MessageChannel(),

@@ -10,6 +10,7 @@ import { TidemarkTerminal } from "./element/terminal.js";
 
 export { isolate } from "./element/isolation.js";
 export { machineOf } from "./element/machine.js";
+export { serveWorkers } from "./workers.js";
 export { preview } from "./element/preview.js";
 export { TidemarkCanvas, TidemarkRun, TidemarkTerminal };
 

@@ -13,22 +13,31 @@
  * @property {(message: any, transfer?: any[]) => void} post
  * @property {() => void} terminate nothing is reported afterwards
  */
+import { MESSAGE } from "./gen/messages.js";
 
 /** Node's worker_threads, or null in a browser. */
 export const threads = /** @type {any} */ (globalThis).process?.versions?.node
   ? /** @type {any} */ (globalThis).process.getBuiltinModule("node:worker_threads")
   : null;
 
-/** The worker's way to its maker. @returns {Peer} */
+/**
+ * The worker's way to who wanted it: whoever made it, or the other end of the port that its maker was given for it (workers.js).
+ * @returns {Peer}
+ */
 export function parentPeer() {
-  if (threads) {
-    return { post: (m, t) => threads.parentPort.postMessage(m, t), listen: (fn) => threads.parentPort.on("message", fn) };
-  }
-  const scope = /** @type {any} */ (globalThis);
-  return {
-    post: (m, t) => scope.postMessage(m, t ?? []),
-    listen: (fn) => scope.addEventListener("message", (/** @type {MessageEvent} */ e) => fn(e.data)),
+  const scope = threads ? threads.parentPort : globalThis;
+  let way = scope;
+  /** @type {((data: any) => void)[]} */
+  const listeners = [];
+  const heard = (/** @type {any} */ data) => {
+    if (data?.m === MESSAGE.WORKER_PORT) {
+      way = data.port;
+      portPeer(way).listen(heard);
+    } else for (const fn of listeners) fn(data);
   };
+  if (threads) scope.on("message", heard);
+  else scope.addEventListener("message", (/** @type {MessageEvent} */ e) => heard(e.data));
+  return { post: (m, t) => way.postMessage(m, t ?? []), listen: (fn) => void listeners.push(fn) };
 }
 
 /** A port as a Peer. @param {any} port @returns {Peer} */
@@ -43,7 +52,7 @@ export function portPeer(port) {
 }
 
 /**
- * Starts a module worker. `failed` hears once of a script that does not load, an uncaught error, or an end that was not asked for.
+ * Starts a module worker; only workers.js asks for one. `failed` hears once of a script that does not load, an uncaught error, or an end that was not asked for.
  * @param {string} url @param {string} name @param {(data: any) => void} received @param {(text: string) => void} failed
  * @returns {WorkerHandle}
  */

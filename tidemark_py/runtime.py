@@ -318,6 +318,7 @@ class Runtime(MachineHandles, NetEvents):
         snapshot_url: str | None = None,
         boot_seconds: float = BOOT_SECONDS,
         jit: Literal["off", "on", "forced"] = "off",
+        workers: Any = None,
         _restoring: bool = False,
     ) -> Runtime:
         """Start a kernel.
@@ -326,13 +327,15 @@ class Runtime(MachineHandles, NetEvents):
         worker each, or both in one (small devices). index_url: Pyodide's files, None is where this Pyodide came from.
         memories_cap: most guest memories, that is processes at a time. snapshot, snapshot_url: Pyodide's memory
         snapshot for the workers, only a faster start. jit: translate hot guest code to WebAssembly; forced: all that
-        runs (tests). Raises IsolationError, BootError.
+        runs (tests). workers: who makes them; None is the page when this Python runs on its main thread, else each
+        worker makes its own ("nested"), which Firefox does not always run. A MessagePort that the page's
+        serveWorkers() serves lets a worker's Python have them made by the page. Raises IsolationError, BootError.
         """
         from .host import page as host
 
         if topology not in ("split", "together"):
             raise ValueError(f"topology is 'split' or 'together', not {topology!r}")
-        place = await host.PageHost.open()
+        place = await host.PageHost.open(workers)
         self = cls()
         self._call_later = place.call_later
         try:

@@ -6,6 +6,7 @@
  * want more (the site's inspector) through `element.machine`. Messages: tidemark_py/sdk/elements.py.
  */
 
+import { serveWorkers } from "../workers.js";
 import { isolate } from "./isolation.js";
 
 /**
@@ -17,8 +18,6 @@ import { isolate } from "./isolation.js";
  * @property {(text: string, saved: string) => void} [failed] `saved`: the name of kept files that are damaged, or ""
  */
 
-const PATIENCE_MS = 10_000;
-const MOST_PATIENCE_MS = 20_000; // the second try; the runtime's own limit ends the third
 const HERE = new URL("../", import.meta.url).href;
 
 /** One program of one element. */
@@ -77,14 +76,14 @@ export class Machine extends EventTarget {
     this.isolation = isolation;
     /** @type {Worker | null} */
     this.worker = null;
+    /** @type {import("../workers.js").Served | null} the workers that it wanted */
+    this.served = null;
     /** @type {Map<number, Session>} */
     this.sessions = new Map();
     /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
     this.calls = new Map();
     this.last = 0;
     this.up = false;
-    /** @type {any[]} what a worker that is not up yet was told */
-    this.sent = [];
     /** @type {{ text: string, fraction: number }} */
     this.progress = { text: "Starting …", fraction: 0.05 };
   }
@@ -93,35 +92,19 @@ export class Machine extends EventTarget {
   async start() {
     const problem = await isolate(this.isolation);
     if (problem) throw new Error(problem);
-    if (!this.worker) this.#boot(PATIENCE_MS);
+    if (!this.worker) this.#boot();
   }
 
-  /** @param {number} patience ms until a kernel that does not come up is started anew */
-  #boot(patience) {
+  #boot() {
     // by way of a Blob, so that the elements also work from another origin
     const [script, base] = [`${this.base}element/worker.js`, this.base].map((text) => JSON.stringify(text));
-    const code = new Blob([`import { start } from ${script}; await start(${base});`], { type: "text/javascript" });
+    const code = new Blob([`import { start } from ${script}; start(${base});`], { type: "text/javascript" });
     this.worker = new Worker(URL.createObjectURL(code), { type: "module", name: "tidemark" });
-    this.worker.onmessage = (e) => {
-      if (e.data.t === "progress" && e.data.kernel) this.#expect(patience);
-      this.#heard(e.data);
-    };
+    this.worker.onmessage = (e) => this.#heard(e.data);
+    const { port1, port2 } = new MessageChannel();
+    this.served = serveWorkers(port1);
+    this.worker.postMessage({ t: "workers", port: port2 }, [port2]);
     this.worker.onerror = (e) => this.#lost(`The runtime's worker could not start: ${e.message || "its script did not load"}`);
-  }
-
-  /**
-   * Firefox now and then never runs a worker that a worker started: then all is begun anew, with more patience each time, since a
-   * machine may also be that busy.
-   * @param {number} patience
-   */
-  #expect(patience) {
-    const worker = this.worker;
-    setTimeout(() => {
-      if (this.up || !worker || this.worker !== worker || patience > MOST_PATIENCE_MS) return;
-      worker.terminate();
-      this.#boot(patience * 2);
-      for (const m of this.sent.filter((m) => !("s" in m) || this.sessions.has(m.s))) this.worker?.postMessage(m);
-    }, patience);
   }
 
   /** Opens a session. @param {Record<string, any>} options @param {Handlers} handlers @param {Transferable[]} [transfer] */
@@ -155,16 +138,15 @@ export class Machine extends EventTarget {
 
   /** @param {any} m @param {Transferable[]} [transfer] */
   post(m, transfer) {
-    if (!this.up && !transfer) this.sent.push(m);
     this.worker?.postMessage(m, transfer ?? []);
   }
 
   /** @param {string} text */
   #lost(text) {
     this.worker?.terminate();
-    this.worker = null;
+    this.served?.end();
+    this.worker = this.served = null;
     this.up = false;
-    this.sent = [];
     const [sessions, calls] = [[...this.sessions.values()], [...this.calls.values()]];
     this.sessions.clear();
     this.calls.clear();
@@ -185,7 +167,6 @@ export class Machine extends EventTarget {
         break;
       case "up":
         this.up = true;
-        this.sent = [];
         break;
       case "output": {
         const drawn = () => this.post({ t: "ack", s: m.s, n: m.data.length });

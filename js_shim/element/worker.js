@@ -6,14 +6,18 @@
 
 /** @type {any[]} */
 const early = [];
-let take = (/** @type {any} */ m) => void early.push(m);
+/** @type {(port: MessagePort) => void} */
+let known = () => {};
+/** @type {Promise<MessagePort>} over which the page makes workers: the first message */
+const workers = new Promise((resolve) => void (known = resolve));
+let take = (/** @type {any} */ m) => void (m.t === "workers" ? known(m.port) : early.push(m));
 const scope = /** @type {any} */ (globalThis);
 
 scope.onmessage = (/** @type {MessageEvent} */ e) => take(e.data);
 
-/** @param {string} text @param {number} fraction @param {boolean} [kernel] the runtime's workers are being started */
-function progress(text, fraction, kernel = false) {
-  scope.postMessage({ t: "progress", text, fraction, kernel });
+/** @param {string} text @param {number} fraction */
+function progress(text, fraction) {
+  scope.postMessage({ t: "progress", text, fraction });
 }
 
 /** Bytes of a file, unpacked when its name ends in .gz and the server did not do it. @param {string} url */
@@ -27,11 +31,7 @@ async function bytes(url) {
   return new Response(stream).arrayBuffer();
 }
 
-/**
- * Called by the worker's own script (machine.js), which awaits it: in Firefox a worker whose script has ended may wait for ever for
- * the workers it starts.
- * @param {string} base where the runtime's files are
- */
+/** Called by the worker's own script (machine.js). @param {string} base where the runtime's files are */
 export async function start(base) {
   try {
     await boot(base);
@@ -64,9 +64,9 @@ async function boot(base) {
   const site = pyodide.runPython("import site; site.getsitepackages()[0]");
   pyodide.unpackArchive(wheel, "zip", { extractDir: site });
   pyodide.pyimport("tidemark_py.host.baked").check();
-  progress("Starting the kernel …", 0.5, true);
+  progress("Starting the kernel …", 0.5);
   const elements = pyodide.pyimport("tidemark_py.sdk.elements");
-  const serving = await elements.serve({ indexURL, snapshot, wheel, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
+  const serving = await elements.serve({ indexURL, snapshot, wheel, workers: await workers, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
   take = (m) => serving.take(m);
   scope.postMessage({ t: "up" });
   for (const m of early.splice(0)) take(m);

@@ -22,6 +22,7 @@ SHIM_MODULES = (
     "gen/messages.js",
     "platform.js",
     "queue.js",
+    "workers.js",
     "frames.js",
     "frame_renderer.js",
     "jit_link.js",

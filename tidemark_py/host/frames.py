@@ -65,11 +65,11 @@ class JsConsumer:
 class Renderer:
     """contract.FrameRenderer: a worker of frame_renderer.js."""
 
-    def __init__(self, platform: Any, url: str, heard: Callable[[dict[str, Any]], None] | None) -> None:
+    def __init__(self, maker: Any, url: str, heard: Callable[[dict[str, Any]], None] | None) -> None:
         self._heard = heard
         self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {"stats": [], "pixels": []}
         self._proxies = [create_proxy(self._message), create_proxy(self._failed)]
-        self._worker = platform.startWorker(url, "tidemark frame renderer", *self._proxies)
+        self._worker = maker.startWorker(url, "tidemark frame renderer", *self._proxies)
 
     def start(self, options: dict[str, Any]) -> None:
         """Send the canvas."""
@@ -125,8 +125,8 @@ class Renderer:
 class JsFrameHost:
     """contract.FrameHost over one kernel memory."""
 
-    def __init__(self, platform: Any, module: Any, renderer_url: str, memory: Any) -> None:
-        self._platform = platform
+    def __init__(self, maker: Any, module: Any, renderer_url: str, memory: Any) -> None:
+        self._maker = maker
         self._module = module
         self._renderer_url = renderer_url
         self._memory = memory
@@ -139,7 +139,7 @@ class JsFrameHost:
         self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None
     ) -> Renderer:
         """A worker draws it."""
-        renderer = Renderer(self._platform, self._renderer_url, heard)
+        renderer = Renderer(self._maker, self._renderer_url, heard)
         renderer.start(
             {"canvas": canvas, "memory": self._memory, "address": address, "boot_ms": boot_ms, "pixelated": pixelated}
         )

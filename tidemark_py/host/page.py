@@ -21,6 +21,7 @@ from .values import JsPort, build_id_of, text_of, to_wire
 __all__ = ["PageHost", "RoleWorker", "check_isolation", "message_port", "new_channel", "shim_modules"]
 
 WASM_PAGE = 65536
+NESTED = "nested"
 KERNEL_INITIAL_PAGES = 1024  # 64 MiB
 MOST_PAGES = (65536, 32768, 16384, 8192)  # 4, 2, 1 GiB, 512 MiB: phones refuse 4
 LINKER_PAGES = 65535  # what wasm-ld declares at most
@@ -30,17 +31,18 @@ REMEDY = (
     "(or let Tidemark's service worker add them)."
 )
 
+SHIM_HERE = ("platform.js", "workers.js", "attach.js", "kernel_fs.js")
 _shared: dict[str, Any] = {}  # made once per page: shim modules and sources
 
 
 class RoleWorker:
     """A worker that runs roles, as a RawPort."""
 
-    def __init__(self, platform: Any, url: str, name: str, failed: Callable[[str], None]) -> None:
+    def __init__(self, maker: Any, url: str, name: str, failed: Callable[[str], None]) -> None:
         self._received: Callable[[Wire], None] | None = None
         self._early: list[Wire] = []
         self._proxies = [create_proxy(self._heard), create_proxy(failed)]
-        self._handle = platform.startWorker(url, name, *self._proxies)
+        self._handle = maker.startWorker(url, name, *self._proxies)
 
     def _heard(self, data: Any) -> None:
         wire = data.to_py(depth=1)
@@ -67,8 +69,9 @@ class RoleWorker:
 
     def boot(self, options: dict[str, Any], transfer: list[Any]) -> None:
         """role.boot"""
-        value = to_js({"m": "role.boot", **options}, dict_converter=js.Object.fromEntries)
-        self._handle.post(value, to_js(transfer))
+        maker = self._handle.serve()
+        value = to_js({"m": "role.boot", "maker": maker, **options}, dict_converter=js.Object.fromEntries)
+        self._handle.post(value, to_js(transfer if maker is None else [*transfer, maker]))
 
     def terminate(self) -> None:
         """End the worker and, with it, every worker it started."""
@@ -90,7 +93,7 @@ async def shim_modules() -> dict[str, Any]:
         urls = _shared["urls"] = assets.shim_urls(_module_url)
         load = run_js("(url) => import(url)")
         try:
-            _shared["modules"] = {name: await load(urls[name]) for name in ("platform.js", "attach.js", "kernel_fs.js")}
+            _shared["modules"] = {name: await load(urls[name]) for name in SHIM_HERE}
         except JsException as e:
             raise BootError(f"the shim could not be loaded: {text_of(e)}") from None
     modules: dict[str, Any] = _shared["modules"]
@@ -111,16 +114,20 @@ async def message_port(port: Any) -> JsPort:
 class PageHost:
     """Made by PageHost.open(); one per runtime."""
 
-    def __init__(self, platform: Any, urls: dict[str, str]) -> None:
-        self._platform = platform
+    def __init__(self, maker: Any, urls: dict[str, str]) -> None:
+        self._maker = maker
         self._urls = urls
 
     @classmethod
-    async def open(cls) -> PageHost:
-        """Check the place and load the shim. Raises IsolationError, BootError."""
+    async def open(cls, workers: Any = None) -> PageHost:
+        """Check the place and load the shim; workers as Runtime.create has it. Raises IsolationError, BootError."""
         check_isolation()
-        modules = await shim_modules()
-        return cls(modules["platform.js"], _shared["urls"])
+        module = (await shim_modules())["workers.js"]
+        if workers == NESTED:
+            maker = module.makerHere(False)
+        else:
+            maker = module.makerHere() if workers is None else module.makerBehind(workers)
+        return cls(maker, _shared["urls"])
 
     def sources(self) -> Any:
         """The package's sources as an ArrayBuffer of their own."""
@@ -175,7 +182,7 @@ class PageHost:
 
         if "frames" not in _shared:
             _shared["frames"] = await run_js("(url) => import(url)")(self._urls["frames.js"])
-        return JsFrameHost(self._platform, _shared["frames"], self._urls["frame_renderer.js"], memory)
+        return JsFrameHost(self._maker, _shared["frames"], self._urls["frame_renderer.js"], memory)
 
     def new_channel(self) -> tuple[Any, Any]:
         """MessageChannel"""
@@ -183,7 +190,7 @@ class PageHost:
 
     def start_role_worker(self, name: str, failed: Callable[[str], None]) -> RoleWorker:
         """boot_role.js"""
-        return RoleWorker(self._platform, self._urls["boot_role.js"], name, failed)
+        return RoleWorker(self._maker, self._urls["boot_role.js"], name, failed)
 
     @staticmethod
     def call_later(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:

@@ -130,7 +130,7 @@ class WorkerKernel:
 
 
 class _Worker:
-    """host.contract.WorkerHandle over a WorkerHandle of platform.js."""
+    """host.contract.WorkerHandle over a MadeWorker of workers.js."""
 
     def __init__(self, handle: Any, proxies: list[Any]) -> None:
         self._handle = handle
@@ -175,7 +175,7 @@ class WorkerHost:
             received(data.to_py(depth=1))
 
         proxies = [create_proxy(heard), create_proxy(failed)]
-        handle = self._shim.startWorker(self._options.thread_url, name, *proxies)
+        handle = self._shim.maker.startWorker(self._options.thread_url, name, *proxies)
         return _Worker(handle, proxies)
 
     def new_channel(self) -> tuple[Any, Any]:

@@ -410,4 +410,5 @@ async def serve(host: Any) -> Elements:
     """Start the page's runtime; messages go to the result's take()."""
     from ..runtime import Runtime
 
-    return Elements(host, await Runtime.create(topology="together", index_url=host.indexURL, snapshot=host.snapshot))
+    options = {"index_url": host.indexURL, "snapshot": host.snapshot, "workers": host.workers}
+    return Elements(host, await Runtime.create(topology="together", **options))

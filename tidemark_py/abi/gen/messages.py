@@ -1367,6 +1367,56 @@ class RuntimeLogged(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerMake(Message):
+    """Make a worker that talks over the port. What was made on behalf of a worker ends with it."""
+
+    NAME: ClassVar[str] = "worker.make"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("worker", "int"), ("url", "str"), ("name", "str"), ("port", "object"),)
+    worker: int
+    url: str
+    name: str
+    port: Any
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerServe(Message):
+    """A worker that was made makes workers too: they are asked for over the port, and end with it."""
+
+    NAME: ClassVar[str] = "worker.serve"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("worker", "int"), ("port", "object"),)
+    worker: int
+    port: Any
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEnd(Message):
+    """Terminate it, and what was made on its behalf."""
+
+    NAME: ClassVar[str] = "worker.end"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("worker", "int"),)
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost(Message):
+    """Its script did not load, or it threw where nobody caught it."""
+
+    NAME: ClassVar[str] = "worker.lost"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("worker", "int"), ("text", "str"),)
+    worker: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPort(Message):
+    """First message to a worker that was made for somebody else: all further ones come and go over the port."""
+
+    NAME: ClassVar[str] = "worker.port"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("port", "object"),)
+    port: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadBoot(Message):
     """First message to a thread worker. It makes its guest memory (or takes guest_port's) and instantiates."""
 
@@ -1548,6 +1598,11 @@ MESSAGES: dict[str, type[Message]] = {
     "runtime.ready": RuntimeReady,
     "runtime.failed": RuntimeFailed,
     "runtime.logged": RuntimeLogged,
+    "worker.make": WorkerMake,
+    "worker.serve": WorkerServe,
+    "worker.end": WorkerEnd,
+    "worker.lost": WorkerLost,
+    "worker.port": WorkerPort,
     "thread.boot": ThreadBoot,
     "thread.start": ThreadStart,
     "thread.start_module": ThreadStartModule,
@@ -1558,6 +1613,12 @@ MESSAGES: dict[str, type[Message]] = {
     "thread.crashed": ThreadCrashed,
     "kernel.notified": KernelNotified,
 }
+
+
+class AskerHandler(Protocol):
+    """What a asker must answer."""
+
+    def worker_lost(self, message: WorkerLost, /) -> None: ...
 
 
 class KernelWorkerHandler(Protocol):
@@ -1619,6 +1680,14 @@ class KernelWorkerHandler(Protocol):
     def runtime_stop(self, message: RuntimeStop, /) -> None: ...
 
 
+class MakerHandler(Protocol):
+    """What a maker must answer."""
+
+    def worker_make(self, message: WorkerMake, /) -> None: ...
+    def worker_serve(self, message: WorkerServe, /) -> None: ...
+    def worker_end(self, message: WorkerEnd, /) -> None: ...
+
+
 class PageHandler(Protocol):
     """What a page must answer."""
 
@@ -1661,3 +1730,9 @@ class ThreadWorkerHandler(Protocol):
     def thread_start(self, message: ThreadStart, /) -> None: ...
     def thread_start_module(self, message: ThreadStartModule, /) -> None: ...
     def thread_throw(self, message: ThreadThrow, /) -> None: ...
+
+
+class WorkerHandler(Protocol):
+    """What a worker must answer."""
+
+    def worker_port(self, message: WorkerPort, /) -> None: ...
