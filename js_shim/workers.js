@@ -20,7 +20,7 @@ import { portPeer, startWorker } from "./platform.js";
  * @typedef {object} MadeWorker
  * @property {(message: any, transfer?: any[]) => void} post
  * @property {() => void} terminate with all that was made on its behalf; nothing is reported afterwards
- * @property {() => any} serve a port for the worker, over which it has workers made; null: it makes them itself
+ * @property {() => any} serve a port for the worker, over which it has workers made; undefined: it makes them itself
  *
  * @typedef {object} Maker
  * @property {(url: string, name: string, received: (data: any) => void, failed: (text: string) => void) => MadeWorker} startWorker
@@ -42,7 +42,7 @@ export function makerHere(serves = isWindow) {
           for (const each of wanted) each.end();
         },
         serve() {
-          if (!serves) return null;
+          if (!serves) return undefined;
           const { port1, port2 } = new MessageChannel();
           wanted.push(serveWorkers(port1));
           return port2;
