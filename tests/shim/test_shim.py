@@ -39,8 +39,9 @@ def run_on_node(code: str, seconds: float = 90) -> str:
 
 def test_shim_modules() -> None:
     environment = {**os.environ, "KERNEL_WASM": str(ASSETS / "kernel.wasm")}
-    command = [str(node()), "--test", "--test-reporter=spec", str(HERE / "shim_test.mjs")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    files = [str(HERE / "shim_test.mjs"), str(HERE / "workers_test.mjs")]
+    command = [str(node()), "--test", "--test-reporter=spec"]
+    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-4000:]
 
 
