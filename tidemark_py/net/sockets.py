@@ -17,7 +17,7 @@ NAME = RECORD  # of the staging memory: an address, then its length
 LENGTH = RECORD + 128
 DATAGRAM_BYTES = 65536
 UCRED_BYTES = 12
-AGAIN = -int(Errno.EAGAIN)
+AGAIN, IN_PROGRESS, ALREADY = -int(Errno.EAGAIN), -int(Errno.EINPROGRESS), -int(Errno.EALREADY)
 FLAGS = linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC
 
 
@@ -62,8 +62,12 @@ class SocketCalls:
         self._calls.call(Syscall.listen, fd, backlog)
 
     def connect(self, fd: int, host: str, port: int) -> None:
-        """connect(2), to a listener of a guest: complete at once."""
-        self._calls.call(Syscall.connect, fd, *self._name(host, port))
+        """connect(2), to a listener of a guest: complete at once. Raises OSError(EAGAIN) when its backlog is full."""
+        result = IN_PROGRESS
+        while result == IN_PROGRESS:  # the second call says what became of it, or that it is pending
+            result = self._calls.raw(Syscall.connect, fd, *self._name(host, port))
+        if result < 0:
+            raise linux_error(-(AGAIN if result == ALREADY else result))
 
     def shutdown(self, fd: int, how: int) -> None:
         """shutdown(2)"""

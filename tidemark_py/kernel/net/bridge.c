@@ -27,9 +27,9 @@ void net_bridge_ask(struct socket *s) { s->state = SOCKET_CONNECTING; }
 void net_bridge_refuse(struct socket *end, i32 error) {
   struct socket *s = end->peer;
   if (!s || s->state != SOCKET_CONNECTING) return;
-  s->state = SOCKET_FRESH, s->error = error, s->remote.bytes = 0, s->nothing_more = false;
   s->peer = NULL, end->peer = NULL, end->nothing_more = true;
-  socket_wake(s), socket_wake(end);
+  socket_connecting_fail(s, error);
+  socket_wake(end);
   socket_put(s), socket_put(end);
 }
 
@@ -41,16 +41,7 @@ int net_bridge_answer(struct socket *end, i32 error) {
     net_bridge_refuse(end, error);
     return 0;
   }
-  s->state = SOCKET_CONNECTED;
+  s->state = SOCKET_CONNECTED, s->unreported = true;
   socket_wake(s);
   return 0;
-}
-
-int net_bridge_wait(struct socket *s, bool nonblock) {
-  u64 deadline = s->send_timeout_ns ? host_monotonic_ns() + s->send_timeout_ns : WAIT_FOREVER;
-  while (s->state == SOCKET_CONNECTING) {
-    int r = nonblock ? -EINPROGRESS : wait_on(&s->write_wait, deadline);
-    if (r) return r == -ETIMEDOUT ? -EINPROGRESS : r;
-  }
-  return s->state == SOCKET_CONNECTED ? 0 : s->error ? socket_take_error(s) : -ECONNREFUSED;
 }

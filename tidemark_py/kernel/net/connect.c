@@ -1,28 +1,13 @@
 /* connect: who talks to whom (bind(2), listen(2), connect(2), accept(2)). Names are the families' (unix.c, inet.c).
  *
- * A connection is complete when connect returns: the server's end waits in the listener's backlog with what was sent
- * to it already. A full backlog makes connect wait, or fail with EAGAIN. */
+ * The server's end waits in the listener's backlog with what was sent to it already. A full backlog makes an AF_UNIX
+ * connect wait, or fail with EAGAIN; one of AF_INET knocks (SOCKET_CONNECTING) until there is room. As in Linux, a
+ * non-blocking one says EINPROGRESS even when the connection is there by then: the next says 0, and then EISCONN. */
 #include "net.h"
 
 int socket_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a) {
   if (s->domain == AF_UNIX) return unix_bind(s, ctx, a);
   return s->bound ? -EINVAL : inet_bind(s, ctx, a);
-}
-
-int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog) {
-  if (!socket_is_record(s)) return -EOPNOTSUPP;
-  if (s->state == SOCKET_CONNECTED) return -EINVAL;
-  if (!s->bound) {
-    if (s->domain == AF_UNIX) return -EINVAL;
-    int r = inet_autobind(s, NULL);
-    if (r) return r;
-  }
-  s->backlog_max = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (u32)backlog;
-  s->who = ctx->who; /* what SO_PEERCRED tells the clients */
-  if (s->state == SOCKET_FRESH && s->domain != AF_UNIX) host_notify(ROLE_KERNEL, NOTIFY_LISTEN, inet_port(&s->local));
-  s->state = SOCKET_LISTENING;
-  wait_wake(&s->write_wait, 0); /* there may be more room now */
-  return 0;
 }
 
 /* Put a new server end into the backlog of `l`, connected to s. */
@@ -40,6 +25,115 @@ static int join(struct socket *l, struct socket *s) {
   return 0;
 }
 
+/* The two ends learn their names. */
+static void name_ends(const struct socket *l, struct socket *s, const struct socket_address *to) {
+  struct socket *end = s->peer;
+  end->remote = s->local;
+  s->remote = end->local = s->domain == AF_UNIX ? l->local : *to;
+  if (s->domain != AF_UNIX && l->domain != s->domain) { /* an IPv4 client of an IPv6 listener */
+    struct socket probe = {.domain = l->domain};
+    inet_check_destination(&probe, &end->local), inet_check_destination(&probe, &end->remote);
+  }
+}
+
+static bool is_full(const struct socket *l) { return l->backlog_count > l->backlog_max; }
+
+/* ---- a connection that is under way ---- */
+void socket_connecting_fail(struct socket *s, i32 error) {
+  s->state = SOCKET_FRESH, s->error = error, s->failed = true;
+  s->read_shut = s->write_shut = true, s->nothing_more = false;
+  s->remote.bytes = 0;
+  if (s->domain != AF_UNIX) inet_disconnect(s);
+  socket_wake(s);
+}
+
+void socket_connecting_leave(struct socket *s) {
+  if (!s->door) return;
+  s->door = NULL, s->state = SOCKET_FRESH, s->remote.bytes = 0;
+  list_remove(&s->pending_link);
+  inet_disconnect(s);
+  socket_wake(s);
+  socket_put(s);
+}
+
+static struct socket *knocking_first(struct socket *l) {
+  return list_empty(&l->knocking) ? NULL : CONTAINER_OF(l->knocking.next, struct socket, pending_link);
+}
+
+static struct socket *knocking_take(struct socket *l) {
+  struct socket *s = knocking_first(l);
+  if (!s) return NULL;
+  list_remove(&s->pending_link);
+  s->door = NULL;
+  return s;
+}
+
+void socket_turn_away(struct socket *l) {
+  for (struct socket *s; (s = knocking_take(l));) {
+    socket_connecting_fail(s, ECONNREFUSED);
+    socket_put(s);
+  }
+}
+
+/* There may be room in the backlog: the first who wait for it come in. */
+static void admit(struct socket *l) {
+  while (!is_full(l) && knocking_first(l)) {
+    struct socket *s = knocking_take(l);
+    struct socket_address to = s->remote;
+    int r = join(l, s);
+    if (r) {
+      socket_connecting_fail(s, -r);
+    } else {
+      name_ends(l, s, &to);
+      s->unreported = true;
+      socket_wake(s);
+    }
+    socket_put(s);
+  }
+}
+
+static void knock(struct socket *l, struct socket *s, const struct socket_address *to) {
+  s->state = SOCKET_CONNECTING, s->remote = *to, s->door = l, s->refs++;
+  list_add_tail(&l->knocking, &s->pending_link);
+}
+
+/* What became of it, once: the socket may connect again when it failed. */
+static int connecting_result(struct socket *s) {
+  if (s->state == SOCKET_CONNECTED) {
+    s->unreported = false;
+    return 0;
+  }
+  if (!s->failed) return -ECONNABORTED; /* shutdown(2) by another thread */
+  s->failed = s->read_shut = s->write_shut = false;
+  return s->error ? socket_take_error(s) : -ECONNABORTED;
+}
+
+int socket_connecting_wait(struct socket *s, bool nonblock) {
+  u64 deadline = s->send_timeout_ns ? host_monotonic_ns() + s->send_timeout_ns : WAIT_FOREVER;
+  while (s->state == SOCKET_CONNECTING) {
+    int r = nonblock ? -EINPROGRESS : wait_on(&s->write_wait, deadline);
+    if (r) return r == -ETIMEDOUT ? -EINPROGRESS : r;
+  }
+  return connecting_result(s);
+}
+
+int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog) {
+  if (!socket_is_record(s)) return -EOPNOTSUPP;
+  if (s->state == SOCKET_CONNECTED) return -EINVAL;
+  if (!s->bound) {
+    if (s->domain == AF_UNIX) return -EINVAL;
+    int r = inet_autobind(s, NULL);
+    if (r) return r;
+  }
+  s->backlog_max = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (u32)backlog;
+  s->who = ctx->who; /* what SO_PEERCRED tells the clients */
+  if (s->state == SOCKET_FRESH && s->domain != AF_UNIX) host_notify(ROLE_KERNEL, NOTIFY_LISTEN, inet_port(&s->local));
+  s->state = SOCKET_LISTENING;
+  admit(s);
+  wait_wake(&s->write_wait, 0); /* there may be more room now */
+  return 0;
+}
+
 static int find_listener(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
                          struct socket **out) {
   if (s->domain == AF_UNIX) {
@@ -52,6 +146,7 @@ static int find_listener(struct socket *s, const struct socket_context *ctx, con
   }
   if ((*out)->state == SOCKET_LISTENING && !(*out)->read_shut) return 0;
   socket_put(*out);
+  *out = NULL;
   return -ECONNREFUSED;
 }
 
@@ -59,49 +154,75 @@ static int bridge_join(struct socket *s, const struct socket_address *a, bool no
   struct socket *l = net_bridge(s);
   struct socket_address here;
   inet_loopback(s->domain, &here);
-  int r = l->backlog_count > l->backlog_max ? -EAGAIN : inet_autobind(s, &here);
+  int r = is_full(l) ? -EAGAIN : inet_autobind(s, &here);
   if (!r) r = join(l, s);
-  if (r) return r;
+  if (r) {
+    inet_disconnect(s);
+    return r;
+  }
   s->peer->remote = s->local;
   s->remote = s->peer->local = *a;
   net_bridge_ask(s);
-  return net_bridge_wait(s, nonblock);
+  return socket_connecting_wait(s, nonblock);
 }
 
-static int stream_join(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
-  if (s->state == SOCKET_CONNECTED) return -EISCONN;
-  if (s->state == SOCKET_LISTENING) return s->domain == AF_UNIX ? -EINVAL : -EISCONN;
-  if (s->state == SOCKET_CONNECTING) return nonblock ? -EALREADY : net_bridge_wait(s, false);
-  if (s->domain != AF_UNIX) {
-    struct socket_address out = *a;
-    if (net_bridge(s) && !inet_outside(s, &out)) return bridge_join(s, &out, nonblock);
-    int r = inet_check_destination(s, a);
-    if (!r) r = inet_autobind(s, a);
-    if (r) return r;
+/* Nothing waits for an AF_INET listener's room here: `s` knocks. */
+static int inet_join(struct socket *s, struct socket *l, const struct socket_address *a, bool nonblock) {
+  if (is_full(l)) {
+    knock(l, s, a);
+    return socket_connecting_wait(s, nonblock);
   }
+  int r = join(l, s);
+  if (r) return r;
+  name_ends(l, s, a);
+  s->unreported = nonblock;
+  return nonblock ? -EINPROGRESS : 0;
+}
+
+static int unix_join(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
   for (;;) {
     struct socket *l;
     int r = find_listener(s, ctx, a, &l);
     if (r) return r;
-    if (l->backlog_count > l->backlog_max) {
+    if (is_full(l)) {
       u64 deadline = s->send_timeout_ns ? host_monotonic_ns() + s->send_timeout_ns : WAIT_FOREVER;
       r = nonblock ? -EAGAIN : wait_on(&l->write_wait, deadline);
       socket_put(l);
       if (r) return r == -ETIMEDOUT ? -EAGAIN : r;
       continue; /* it may be gone by now: look again */
     }
-    if (!(r = join(l, s))) {
-      struct socket *end = s->peer;
-      end->remote = s->local;
-      s->remote = end->local = s->domain == AF_UNIX ? l->local : *a;
-      if (s->domain != AF_UNIX && l->domain != s->domain) { /* an IPv4 client of an IPv6 listener */
-        struct socket probe = {.domain = l->domain};
-        inet_check_destination(&probe, &end->local), inet_check_destination(&probe, &end->remote);
-      }
-    }
+    if (!(r = join(l, s))) name_ends(l, s, a);
     socket_put(l);
     return r;
   }
+}
+
+static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
+  if (s->domain != AF_UNIX && ADDRESS_FAMILY(a) == AF_UNSPEC) {
+    socket_disconnect(s);
+    return 0;
+  }
+  if (s->unreported || s->failed) return connecting_result(s);
+  if (s->state == SOCKET_CONNECTED) return -EISCONN;
+  if (s->state == SOCKET_LISTENING) return s->domain == AF_UNIX ? -EINVAL : -EISCONN;
+  if (s->state == SOCKET_CONNECTING) return nonblock ? -EALREADY : socket_connecting_wait(s, false);
+  if (s->domain == AF_UNIX) return unix_join(s, ctx, a, nonblock);
+  struct socket_address out = *a;
+  struct socket *l = NULL;
+  bool leaves = net_bridge(s) && !inet_outside(s, &out);
+  int r = leaves ? bridge_join(s, &out, nonblock) : inet_check_destination(s, a);
+  if (leaves || r) return r;
+  r = inet_autobind(s, a);
+  if (r) return r;
+  r = find_listener(s, ctx, a, &l);
+  if (!r) r = inet_join(s, l, a, nonblock);
+  if (l) socket_put(l);
+  if (r == -ECONNREFUSED && nonblock && !s->failed && s->state == SOCKET_FRESH) {
+    socket_connecting_fail(s, ECONNREFUSED);
+    return -EINPROGRESS;
+  }
+  if (s->state == SOCKET_FRESH) inet_disconnect(s); /* the port goes back */
+  return r;
 }
 
 static int datagram_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a) {
@@ -130,17 +251,6 @@ static int datagram_connect(struct socket *s, const struct socket_context *ctx, 
   return 0;
 }
 
-static int stream_connect(struct socket *s, const struct socket_context *ctx, struct socket_address *a, bool nonblock) {
-  bool was_bound = s->bound;
-  int r = stream_join(s, ctx, a, nonblock);
-  if (r && s->state == SOCKET_FRESH && s->domain != AF_UNIX && !was_bound && s->bound) { /* the port goes back */
-    inet_unbind(s);
-    s->bound = false;
-    inet_any(s->domain, &s->local);
-  }
-  return r;
-}
-
 int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock) {
   struct socket_address to = *a;
   if (to.bytes < 2) return -EINVAL;
@@ -159,6 +269,7 @@ int socket_accept(struct socket *s, bool nonblock, struct socket **out) {
   struct socket *end = CONTAINER_OF(s->backlog.next, struct socket, pending_link);
   list_remove(&end->pending_link);
   s->backlog_count--;
+  admit(s);
   wait_wake(&s->write_wait, 0);
   *out = end;
   return 0;

@@ -168,7 +168,7 @@ int inet_autobind(struct socket *s, const struct socket_address *towards) {
   return take_port(s, &e);
 }
 
-/* connect(AF_UNSPEC): what of the name nobody chose is given back (Linux' __udp_disconnect). */
+/* What of the name nobody chose is given back (Linux' __udp_disconnect, inet_reset_saddr). */
 void inet_disconnect(struct socket *s) {
   struct endpoint e = endpoint_of(&s->local);
   if (!s->chose_address) memset(e.ip, 0, 16);

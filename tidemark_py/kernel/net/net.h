@@ -49,6 +49,9 @@ struct socket {
   struct list backlog;          /* of pending_link: connections to accept */
   struct list pending_link;
   u32 backlog_count, backlog_max;
+  struct list knocking;         /* of pending_link: AF_INET clients whom a full backlog keeps waiting, each referenced */
+  struct socket *door;          /* whose list of them it is in; not referenced: who closes it turns us away */
+  bool unreported, failed;      /* connect(2) said EINPROGRESS, and since then it succeeded or failed: the next one says so */
   struct wait_queue read_wait, write_wait;
   struct socket_address local, remote;
   struct guest_ucred who, peer_who;
@@ -77,6 +80,7 @@ struct socket *socket_of(const struct ofd *f);       /* NULL: not a socket */
 void socket_put(struct socket *s);
 void socket_wire(struct socket *a, struct socket *b); /* make them a connected pair */
 int socket_shutdown(struct socket *s, int how);
+void socket_disconnect(struct socket *s);              /* a stream of AF_INET: as new, but for its chosen name */
 void socket_wake(struct socket *s);                    /* whoever waits on it: its state has changed */
 bool socket_is_stream(const struct socket *s);
 bool socket_is_record(const struct socket *s);       /* a stream or SOCK_SEQPACKET: has connections */
@@ -109,6 +113,10 @@ int socket_bind(struct socket *s, const struct socket_context *ctx, const struct
 int socket_listen(struct socket *s, const struct socket_context *ctx, i32 backlog);
 int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock);
 int socket_accept(struct socket *s, bool nonblock, struct socket **out);
+int socket_connecting_wait(struct socket *s, bool nonblock); /* for the end of SOCKET_CONNECTING: 0, -EINPROGRESS, or why not */
+void socket_connecting_fail(struct socket *s, i32 error);    /* it ends so; error: a positive errno */
+void socket_connecting_leave(struct socket *s);              /* nobody waits for a place in a backlog any more */
+void socket_turn_away(struct socket *l);                     /* all who wait for a place in this one's backlog */
 int socket_destination(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
                        struct socket **out); /* of a datagram: a new reference; *out NULL: lost on the way */
 
@@ -121,7 +129,6 @@ int net_bridge_set(struct socket *s);                /* NULL: none any more; -EI
 struct socket *net_bridge(const struct socket *from); /* borrowed; NULL: beyond loopback is unreachable for this kind */
 void net_bridge_gone(const struct socket *s);
 void net_bridge_ask(struct socket *s);               /* its connection waits in the bridge's backlog */
-int net_bridge_wait(struct socket *s, bool nonblock); /* for the answer: 0, -EINPROGRESS, or why not */
 int net_bridge_answer(struct socket *end, i32 error); /* 0: go on; else the errno that connect gives. -ENOTCONN, -EINVAL */
 void net_bridge_refuse(struct socket *end, i32 error);
 
@@ -137,7 +144,7 @@ int inet_outside(const struct socket *s, struct socket_address *a); /* beyond lo
 void inet_loopback(u32 domain, struct socket_address *a);           /* 127.0.0.1:0 or [::1]:0 */
 struct socket *inet_find(const struct socket *from, const struct socket_address *a); /* borrowed or NULL */
 void inet_unbind(struct socket *s);
-void inet_disconnect(struct socket *s); /* a datagram socket: the name it got by use goes */
+void inet_disconnect(struct socket *s); /* the name it got by use goes */
 u32 inet_port(const struct socket_address *a);
 void inet_any(u32 domain, struct socket_address *a); /* 0.0.0.0:0 or [::]:0 */
 #endif

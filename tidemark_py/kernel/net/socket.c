@@ -38,6 +38,7 @@ int socket_new(u32 domain, u32 type, u32 protocol, const struct socket_context *
   s->limit = s->send_buffer = SOCKET_BUFFER_BYTES, s->receive_low = 1;
   s->peer_who = (struct guest_ucred){.pid = 0, .uid = ~0u, .gid = ~0u};
   list_init(&s->incoming), list_init(&s->backlog), list_init(&s->pending_link), list_init(&s->names);
+  list_init(&s->knocking);
   wait_queue_init(&s->read_wait), wait_queue_init(&s->write_wait);
   if (domain != AF_UNIX) inet_any(domain, &s->local);
   *out = s;
@@ -88,7 +89,12 @@ int socket_shutdown(struct socket *s, int how) {
   if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
   if (s->state == SOCKET_LISTENING && s->domain != AF_UNIX && how != SHUT_WR) { /* Linux stops listening */
     s->state = SOCKET_FRESH;
+    socket_turn_away(s);
     socket_wake(s);
+    return 0;
+  }
+  if (s->door) { /* Linux forgets a connection that nobody has answered */
+    socket_connecting_leave(s);
     return 0;
   }
   if (socket_is_record(s) && s->state != SOCKET_CONNECTED) return -ENOTCONN;
@@ -107,27 +113,30 @@ int socket_shutdown(struct socket *s, int how) {
   return 0;
 }
 
-/* The description is gone. */
-static void socket_close(struct socket *s) {
-  s->closed = true;
+static void socket_close(struct socket *s);
+
+/* Nobody will accept or answer what waits here. */
+static void send_away(struct socket *s) {
+  socket_connecting_leave(s);
+  socket_turn_away(s);
   net_bridge_gone(s);
   net_bridge_refuse(s, ECONNREFUSED); /* a bridged connection that was not answered */
-  if (s->domain == AF_UNIX)
-    unix_unbind(s);
-  else
-    inet_unbind(s);
-  while (!list_empty(&s->backlog)) { /* nobody will accept these */
+  while (!list_empty(&s->backlog)) {
     struct socket *pending = CONTAINER_OF(s->backlog.next, struct socket, pending_link);
     list_remove(&pending->pending_link);
     if (pending->peer) pending->peer->error = ECONNRESET;
     socket_close(pending);
     socket_put(pending);
   }
+  s->backlog_count = 0;
+}
+
+/* From its peer, who is told that it was no orderly end when there is something unread, or `reset`. */
+static void part(struct socket *s, bool reset) {
   struct socket *peer = s->peer;
   s->peer = NULL;
-  bool unread = !list_empty(&s->incoming);
   if (peer && socket_is_record(s)) {
-    if (unread) peer->error = ECONNRESET;
+    if (reset || !list_empty(&s->incoming)) peer->error = ECONNRESET;
     peer->nothing_more = true;
   }
   while (!list_empty(&s->incoming)) {
@@ -141,6 +150,26 @@ static void socket_close(struct socket *s) {
     socket_wake(peer);
     socket_put(peer);
   }
+}
+
+void socket_disconnect(struct socket *s) {
+  bool was = s->state == SOCKET_CONNECTED || s->state == SOCKET_CONNECTING;
+  send_away(s);
+  part(s, true);
+  s->state = SOCKET_FRESH, s->error = was ? ECONNRESET : 0, s->remote.bytes = 0;
+  s->read_shut = s->write_shut = s->nothing_more = s->unreported = s->failed = false;
+  inet_disconnect(s);
+}
+
+/* The description is gone. */
+static void socket_close(struct socket *s) {
+  s->closed = true;
+  send_away(s);
+  if (s->domain == AF_UNIX)
+    unix_unbind(s);
+  else
+    inet_unbind(s);
+  part(s, false);
 }
 
 /* ---- the description ---- */

@@ -51,9 +51,10 @@ static bool same_sender(const struct packet *p, const struct guest_ucred *who) {
 
 static i64 stream_send(struct socket *s, struct iobuf *io, const struct socket_message *m, u32 flags) {
   if (s->state == SOCKET_CONNECTING) {
-    i64 e = net_bridge_wait(s, flags & MSG_DONTWAIT);
+    i64 e = socket_connecting_wait(s, flags & MSG_DONTWAIT);
     if (e) return e == -EINPROGRESS ? -EAGAIN : e;
   }
+  if (s->failed && s->error) return socket_take_error(s);
   if (s->state != SOCKET_CONNECTED) return s->domain == AF_UNIX ? -ENOTCONN : -EPIPE;
   if (m->name.bytes && s->domain == AF_UNIX) return -EISCONN;
   u64 deadline = deadline_of(s->send_timeout_ns);
@@ -176,6 +177,7 @@ static int give_rights(struct packet *p, struct socket_message *m, bool peek) {
 static int receive_idle(struct socket *s, u32 flags) {
   if (s->error) return socket_take_error(s);
   if (s->read_shut || (socket_is_record(s) && s->nothing_more)) return 1;
+  if (s->state == SOCKET_CONNECTING) return flags & MSG_DONTWAIT ? -EAGAIN : 0;
   if (socket_is_record(s) && s->state != SOCKET_CONNECTED) return s->domain == AF_UNIX ? -EINVAL : -ENOTCONN;
   return flags & MSG_DONTWAIT ? -EAGAIN : 0;
 }
@@ -274,7 +276,7 @@ u32 socket_poll_state(struct socket *s, struct poll_table *pt) {
   if (s->state == SOCKET_LISTENING) return ready | (list_empty(&s->backlog) ? 0 : POLLIN | POLLRDNORM);
   bool ended = s->read_shut || (socket_is_record(s) && s->nothing_more);
   bool dead = (s->write_shut || (s->peer && s->peer->closed)) && ended;
-  if (!list_empty(&s->incoming) || ended || s->error) ready |= POLLIN | POLLRDNORM;
+  if (!list_empty(&s->incoming) || ended) ready |= POLLIN | POLLRDNORM;
   if (ended) ready |= POLLRDHUP;
   if (dead && socket_is_record(s)) ready |= POLLHUP;
   if (socket_is_record(s)) {
