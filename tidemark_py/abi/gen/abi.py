@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "4a18ad358949e0799a573bee3f77ab4b11a627f2b0a562e705b853f3d0b3b745"
-ABI_HASH32: Final = 0x4a18ad35
+ABI_HASH: Final = "466736499523668051ec2481fb02c24ff48ecfe57a4e495f2161a841d2676ffa"
+ABI_HASH32: Final = 0x46673649
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -1072,7 +1072,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(195, "shmctl", (("shmid", "int"), ("cmd", "int"), ("buf", "ptr"),), "full", "", "shmctl(2)", False, "none", True),
     SyscallRow(196, "shmat", (("shmid", "int"), ("addr", "ptr"), ("flags", "flags"),), "full", "", "shmat(2)", False, "none", True),
     SyscallRow(197, "shmdt", (("addr", "ptr"),), "full", "", "shmdt(2)", False, "none", True),
-    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT", "socket(2)", False, "none", True),
+    SyscallRow(198, "socket", (("domain", "int"), ("type", "int"), ("protocol", "int"),), "partial", "AF_UNIX; AF_INET and AF_INET6 on loopback; AF_NETLINK for links and addresses; others EAFNOSUPPORT", "socket(2)", False, "none", True),
     SyscallRow(199, "socketpair", (("domain", "int"), ("type", "int"), ("protocol", "int"), ("sv", "fdpair"),), "full", "", "socketpair(2)", False, "none", True),
     SyscallRow(200, "bind", (("fd", "fd"), ("addr", "sockaddr"), ("addrlen", "uint"),), "full", "", "bind(2)", False, "none", True),
     SyscallRow(201, "listen", (("fd", "fd"), ("backlog", "int"),), "full", "", "listen(2)", False, "none", True),

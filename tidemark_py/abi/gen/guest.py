@@ -2079,6 +2079,124 @@ class SockaddrNl:
 
 
 @dataclass(slots=True)
+class Rtattr:
+    """rtnetlink(7)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<HH")
+    BYTES: ClassVar[int] = 4
+    OFFSET: ClassVar[dict[str, int]] = {
+        "rta_len": 0,
+        "rta_type": 2,
+    }
+    rta_len: int = 0
+    rta_type: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.rta_len,
+            self.rta_type,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Rtattr:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+        )
+
+
+@dataclass(slots=True)
+class Ifinfomsg:
+    """rtnetlink(7)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<BBHiII")
+    BYTES: ClassVar[int] = 16
+    OFFSET: ClassVar[dict[str, int]] = {
+        "ifi_family": 0,
+        "pad1": 1,
+        "ifi_type": 2,
+        "ifi_index": 4,
+        "ifi_flags": 8,
+        "ifi_change": 12,
+    }
+    ifi_family: int = 0
+    pad1: int = 0
+    ifi_type: int = 0
+    ifi_index: int = 0
+    ifi_flags: int = 0
+    ifi_change: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.ifi_family,
+            self.pad1,
+            self.ifi_type,
+            self.ifi_index,
+            self.ifi_flags,
+            self.ifi_change,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Ifinfomsg:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+            v[5],
+        )
+
+
+@dataclass(slots=True)
+class Ifaddrmsg:
+    """rtnetlink(7)"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<BBBBI")
+    BYTES: ClassVar[int] = 8
+    OFFSET: ClassVar[dict[str, int]] = {
+        "ifa_family": 0,
+        "ifa_prefixlen": 1,
+        "ifa_flags": 2,
+        "ifa_scope": 3,
+        "ifa_index": 4,
+    }
+    ifa_family: int = 0
+    ifa_prefixlen: int = 0
+    ifa_flags: int = 0
+    ifa_scope: int = 0
+    ifa_index: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.ifa_family,
+            self.ifa_prefixlen,
+            self.ifa_flags,
+            self.ifa_scope,
+            self.ifa_index,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> Ifaddrmsg:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            v[1],
+            v[2],
+            v[3],
+            v[4],
+        )
+
+
+@dataclass(slots=True)
 class SockaddrStorage:
     """socket(7)"""
 

@@ -1345,6 +1345,14 @@
 #define TCP_FASTOPEN_CONNECT 30
 
 /* netlink */
+#define NETLINK_ADD_MEMBERSHIP 1
+#define NETLINK_DROP_MEMBERSHIP 2
+#define NETLINK_PKTINFO 3
+#define NETLINK_BROADCAST_ERROR 4
+#define NETLINK_NO_ENOBUFS 5
+#define NETLINK_CAP_ACK 10
+#define NETLINK_EXT_ACK 11
+#define NETLINK_GET_STRICT_CHK 12
 #define NETLINK_ROUTE 0
 #define NLMSG_NOOP 1
 #define NLM_F_REQUEST 1
@@ -1805,6 +1813,39 @@
 #define IFNAMSIZ 16
 #define IFF_RUNNING 64
 #define IFF_MULTICAST 0x1000
+
+/* rtnetlink */
+#define RTM_NEWLINK 16
+#define RTM_GETLINK 18
+#define RTM_NEWADDR 20
+#define RTM_GETADDR 22
+#define RTM_GETROUTE 26
+#define RTM_GETNEIGH 30
+#define RTM_MAX 123
+#define ARPHRD_LOOPBACK 0x304
+#define RT_SCOPE_HOST 254
+#define IFF_LOWER_UP 0x10000
+#define IFLA_ADDRESS 1
+#define IFLA_BROADCAST 2
+#define IFLA_IFNAME 3
+#define IFLA_MTU 4
+#define IFLA_QDISC 6
+#define IFLA_STATS 7
+#define IFLA_TXQLEN 13
+#define IFLA_OPERSTATE 16
+#define IFLA_LINKMODE 17
+#define IFLA_STATS64 23
+#define IFLA_GROUP 27
+#define IFLA_PROMISCUITY 30
+#define IFLA_NUM_TX_QUEUES 31
+#define IFLA_NUM_RX_QUEUES 32
+#define IFLA_CARRIER 33
+#define IFA_ADDRESS 1
+#define IFA_LOCAL 2
+#define IFA_LABEL 3
+#define IFA_CACHEINFO 6
+#define IFA_FLAGS 8
+#define IFA_F_PERMANENT 128
 
 /* umount */
 #define MNT_FORCE 1
@@ -3792,6 +3833,47 @@ _Static_assert(offsetof(struct guest_sockaddr_nl, nl_family) == 0, "sockaddr_nl.
 _Static_assert(offsetof(struct guest_sockaddr_nl, nl_pad) == 2, "sockaddr_nl.nl_pad");
 _Static_assert(offsetof(struct guest_sockaddr_nl, nl_pid) == 4, "sockaddr_nl.nl_pid");
 _Static_assert(offsetof(struct guest_sockaddr_nl, nl_groups) == 8, "sockaddr_nl.nl_groups");
+
+/* rtnetlink(7) */
+struct guest_rtattr {
+  u16 rta_len;
+  u16 rta_type;
+};
+_Static_assert(sizeof(struct guest_rtattr) == 4, "rtattr");
+_Static_assert(offsetof(struct guest_rtattr, rta_len) == 0, "rtattr.rta_len");
+_Static_assert(offsetof(struct guest_rtattr, rta_type) == 2, "rtattr.rta_type");
+
+/* rtnetlink(7) */
+struct guest_ifinfomsg {
+  u8 ifi_family;
+  u8 pad1;
+  u16 ifi_type;
+  i32 ifi_index;
+  u32 ifi_flags;
+  u32 ifi_change;
+};
+_Static_assert(sizeof(struct guest_ifinfomsg) == 16, "ifinfomsg");
+_Static_assert(offsetof(struct guest_ifinfomsg, ifi_family) == 0, "ifinfomsg.ifi_family");
+_Static_assert(offsetof(struct guest_ifinfomsg, pad1) == 1, "ifinfomsg.pad1");
+_Static_assert(offsetof(struct guest_ifinfomsg, ifi_type) == 2, "ifinfomsg.ifi_type");
+_Static_assert(offsetof(struct guest_ifinfomsg, ifi_index) == 4, "ifinfomsg.ifi_index");
+_Static_assert(offsetof(struct guest_ifinfomsg, ifi_flags) == 8, "ifinfomsg.ifi_flags");
+_Static_assert(offsetof(struct guest_ifinfomsg, ifi_change) == 12, "ifinfomsg.ifi_change");
+
+/* rtnetlink(7) */
+struct guest_ifaddrmsg {
+  u8 ifa_family;
+  u8 ifa_prefixlen;
+  u8 ifa_flags;
+  u8 ifa_scope;
+  u32 ifa_index;
+};
+_Static_assert(sizeof(struct guest_ifaddrmsg) == 8, "ifaddrmsg");
+_Static_assert(offsetof(struct guest_ifaddrmsg, ifa_family) == 0, "ifaddrmsg.ifa_family");
+_Static_assert(offsetof(struct guest_ifaddrmsg, ifa_prefixlen) == 1, "ifaddrmsg.ifa_prefixlen");
+_Static_assert(offsetof(struct guest_ifaddrmsg, ifa_flags) == 2, "ifaddrmsg.ifa_flags");
+_Static_assert(offsetof(struct guest_ifaddrmsg, ifa_scope) == 3, "ifaddrmsg.ifa_scope");
+_Static_assert(offsetof(struct guest_ifaddrmsg, ifa_index) == 4, "ifaddrmsg.ifa_index");
 
 /* socket(7) */
 struct guest_sockaddr_storage {

@@ -243,7 +243,7 @@ i64 sys_shmget(i32 key, u64 size, u32 flags); /* no SHM_HUGETLB */
 i64 sys_shmctl(i32 shmid, i32 cmd, uaddr_t buf);
 i64 sys_shmat(i32 shmid, uaddr_t addr, u32 flags);
 i64 sys_shmdt(uaddr_t addr);
-i64 sys_socket(i32 domain, i32 type, i32 protocol); /* AF_UNIX; AF_INET and AF_INET6 on loopback; others EAFNOSUPPORT */
+i64 sys_socket(i32 domain, i32 type, i32 protocol); /* AF_UNIX; AF_INET and AF_INET6 on loopback; AF_NETLINK for links and addresses; others EAFNOSUPPORT */
 i64 sys_socketpair(i32 domain, i32 type, i32 protocol, uaddr_t sv);
 i64 sys_bind(i32 fd, uaddr_t addr, u32 addrlen);
 i64 sys_listen(i32 fd, i32 backlog);

@@ -7,6 +7,7 @@
 
 int socket_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a) {
   if (s->domain == AF_UNIX) return unix_bind(s, ctx, a);
+  if (s->domain == AF_NETLINK) return netlink_bind(s, ctx, a);
   return s->bound ? -EINVAL : inet_bind(s, ctx, a);
 }
 
@@ -254,6 +255,7 @@ static int datagram_connect(struct socket *s, const struct socket_context *ctx, 
 int socket_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a, bool nonblock) {
   struct socket_address to = *a;
   if (to.bytes < 2) return -EINVAL;
+  if (s->domain == AF_NETLINK) return netlink_connect(s, ctx, &to);
   return socket_is_record(s) ? stream_connect(s, ctx, &to, nonblock) : datagram_connect(s, ctx, &to);
 }
 

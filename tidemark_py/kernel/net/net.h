@@ -1,4 +1,5 @@
-/* net: sockets between the processes of this kernel: AF_UNIX, and AF_INET/AF_INET6 on the loopback addresses.
+/* net: sockets between the processes of this kernel: AF_UNIX, and AF_INET/AF_INET6 on the loopback addresses; and
+ * AF_NETLINK to ask about these.
  *
  * One implementation of streams, datagrams and records for all families; a family adds its names (unix.c, inet.c).
  * Knows files (a description in front of a socket, descriptors in flight) and no task: sys/socket.c gives credentials
@@ -93,6 +94,7 @@ i64 socket_receive(struct socket *s, struct iobuf *io, struct socket_message *m,
 u64 socket_readable_bytes(const struct socket *s);   /* FIONREAD */
 void socket_wake_writers(struct socket *s);          /* room in s->incoming: its senders */
 bool socket_has_room(const struct socket *destination);
+void socket_enqueue(struct socket *destination, struct packet *p);
 u32 socket_poll_state(struct socket *s, struct poll_table *pt);
 
 struct guest_ucred socket_caller(void); /* the running process: sys/socket.c gives it at link time */
@@ -131,6 +133,13 @@ void net_bridge_gone(const struct socket *s);
 void net_bridge_ask(struct socket *s);               /* its connection waits in the bridge's backlog */
 int net_bridge_answer(struct socket *end, i32 error); /* 0: go on; else the errno that connect gives. -ENOTCONN, -EINVAL */
 void net_bridge_refuse(struct socket *end, i32 error);
+
+/* netlink.c */
+int netlink_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
+int netlink_connect(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);
+i64 netlink_send(struct socket *s, struct iobuf *io, const struct socket_message *m, const struct socket_context *ctx);
+int netlink_option_set(i32 name);                    /* of SOL_NETLINK: accepted, or -ENOPROTOOPT */
+void netlink_unbind(struct socket *s);
 
 /* unix.c */
 int unix_bind(struct socket *s, const struct socket_context *ctx, const struct socket_address *a);

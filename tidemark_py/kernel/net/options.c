@@ -74,6 +74,7 @@ int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u3
   i32 v = 0;
   if (level == SOL_SOCKET) return set_socket_level(s, name, value, bytes);
   if (s->domain == AF_UNIX) return -EOPNOTSUPP;
+  if (s->domain == AF_NETLINK) return level == SOL_NETLINK ? netlink_option_set(name) : -ENOPROTOOPT;
   if (bytes && bytes < sizeof v) /* many IP options take a byte as well */
     v = value[0];
   else if (as_int(value, bytes, &v))
@@ -161,6 +162,7 @@ int socket_option_get(struct socket *s, i32 level, i32 name, u8 *value, u32 *byt
     return -ENOPROTOOPT;
   }
   if (s->domain == AF_UNIX) return -EOPNOTSUPP;
+  if (s->domain == AF_NETLINK) return -ENOPROTOOPT;
   if (level == SOL_TCP && s->type == SOCK_STREAM) {
     switch (name) {
       case TCP_NODELAY: return give_int(value, bytes, s->no_delay);

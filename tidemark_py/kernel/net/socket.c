@@ -2,7 +2,7 @@
  *
  * A connected stream is two sockets that hold a reference on each other; each has its own queue of incoming packets.
  * When one closes it drops its reference, the other keeps the husk until it closes too. */
-#include "net.h"
+#include "interface.h"
 
 static const struct ofd_ops socket_ops;
 
@@ -25,6 +25,9 @@ static int check_kind(u32 domain, u32 *type, u32 *protocol) {
       *protocol = natural;
       return 0;
     }
+    case AF_NETLINK:
+      if (*type != SOCK_RAW && *type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
+      return *protocol == NETLINK_ROUTE ? 0 : -EPROTONOSUPPORT;
   }
   return -EAFNOSUPPORT;
 }
@@ -40,7 +43,7 @@ int socket_new(u32 domain, u32 type, u32 protocol, const struct socket_context *
   list_init(&s->incoming), list_init(&s->backlog), list_init(&s->pending_link), list_init(&s->names);
   list_init(&s->knocking);
   wait_queue_init(&s->read_wait), wait_queue_init(&s->write_wait);
-  if (domain != AF_UNIX) inet_any(domain, &s->local);
+  if (domain == AF_INET || domain == AF_INET6) inet_any(domain, &s->local);
   *out = s;
   return 0;
 }
@@ -86,6 +89,7 @@ void socket_wake(struct socket *s) {
 }
 
 int socket_shutdown(struct socket *s, int how) {
+  if (s->domain == AF_NETLINK) return -EOPNOTSUPP;
   if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
   if (s->state == SOCKET_LISTENING && s->domain != AF_UNIX && how != SHUT_WR) { /* Linux stops listening */
     s->state = SOCKET_FRESH;
@@ -167,6 +171,8 @@ static void socket_close(struct socket *s) {
   send_away(s);
   if (s->domain == AF_UNIX)
     unix_unbind(s);
+  else if (s->domain == AF_NETLINK)
+    netlink_unbind(s);
   else
     inet_unbind(s);
   part(s, false);
@@ -202,7 +208,7 @@ static i64 socket_ioctl(struct ofd *f, u32 request, uaddr_t arg) {
       n = 0;
       return COPY_OUT(arg, n);
   }
-  return -ENOTTY;
+  return interface_ioctl(request, arg);
 }
 
 static void socket_release(struct ofd *f) {

@@ -41,7 +41,7 @@ static int attach_rights(struct packet *p, const struct socket_message *m) {
   return 0;
 }
 
-static void enqueue(struct socket *d, struct packet *p) {
+void socket_enqueue(struct socket *d, struct packet *p) {
   list_add_tail(&d->incoming, &p->link);
   d->charged += packet_charge(p);
   wait_wake(&d->read_wait, POLLIN | POLLRDNORM);
@@ -95,7 +95,7 @@ static i64 stream_send(struct socket *s, struct iobuf *io, const struct socket_m
       break;
     }
     p->bytes = (u32)r, p->who = m->who, rights_sent = true, done += r;
-    enqueue(d, p);
+    socket_enqueue(d, p);
   }
   return done ? done : r;
 }
@@ -135,7 +135,7 @@ static i64 message_send(struct socket *s, struct iobuf *io, const struct socket_
     p->bytes += (u32)r;
   }
   p->who = m->who, p->from = s->local;
-  enqueue(d, p);
+  socket_enqueue(d, p);
   p = NULL, r = (i64)bytes;
 out:
   if (p) packet_free(p);
@@ -146,6 +146,7 @@ out:
 i64 socket_send(struct socket *s, struct iobuf *io, const struct socket_message *m, u32 flags,
                 const struct socket_context *ctx) {
   if (flags & MSG_OOB) return -EOPNOTSUPP;
+  if (s->domain == AF_NETLINK) return netlink_send(s, io, m, ctx);
   return socket_is_stream(s) ? stream_send(s, io, m, flags) : message_send(s, io, m, flags, ctx);
 }
 
