@@ -167,10 +167,38 @@ static void refused(void) {
   close(c), close(d), close(e), close(f);
 }
 
+/* The other end closes: in order, or with bytes unread. */
+static void closed(void) {
+  char bytes[4];
+  for (int unread = 0; unread < 2; unread++) {
+    int c = socket(AF_INET, SOCK_STREAM, 0);
+    connect_to(c);
+    int s = accept(listener, NULL, NULL);
+    write(s, "abc", 3);
+    if (unread) write(c, "x", 1);
+    close(s);
+    printf("closed, %s\n", unread ? "something unread" : "nothing unread");
+    show_events("it", c);
+    show("read", read(c, bytes, 2));
+    if (!unread) {
+      show("first write", send(c, "y", 1, MSG_NOSIGNAL));
+      show_events("then", c);
+      show("second write", send(c, "y", 1, MSG_NOSIGNAL));
+    }
+    show("rest", read(c, bytes, 2));
+    show("end", read(c, bytes, 2));
+    show("end again", read(c, bytes, 2));
+    show("write", send(c, "y", 1, MSG_NOSIGNAL));
+    show_events("at last", c);
+    close(c);
+  }
+}
+
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   listen_anew(5);
   there();
+  closed();
   close(listener);
   full();
   waits();

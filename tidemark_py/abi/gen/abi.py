@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "466736499523668051ec2481fb02c24ff48ecfe57a4e495f2161a841d2676ffa"
-ABI_HASH32: Final = 0x46673649
+ABI_HASH: Final = "f219be1af2e7463c8240e236a0072baeff7a1f3755debc5f2ca648b3bd1ce499"
+ABI_HASH32: Final = 0xf219be1a
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -1130,8 +1130,8 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(267, "syncfs", (("fd", "fd"),), "full", "", "syncfs(2)", False, "none", True),
     SyscallRow(268, "setns", (("fd", "fd"), ("nstype", "int"),), "none", "", "setns(2)", False, "none", True),
     SyscallRow(269, "sendmmsg", (("fd", "fd"), ("msgvec", "ptr"), ("vlen", "uint"), ("flags", "flags"),), "full", "", "sendmmsg(2)", True, "sys", True),
-    SyscallRow(270, "process_vm_readv", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "none", "", "process_vm_readv(2)", False, "none", True),
-    SyscallRow(271, "process_vm_writev", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "none", "", "process_vm_writev(2)", False, "none", True),
+    SyscallRow(270, "process_vm_readv", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "full", "", "process_vm_readv(2)", True, "none", True),
+    SyscallRow(271, "process_vm_writev", (("pid", "pid"), ("local_iov", "iovec"), ("liovcnt", "ulong"), ("remote_iov", "iovec"), ("riovcnt", "ulong"), ("flags", "ulong"),), "full", "", "process_vm_writev(2)", True, "none", True),
     SyscallRow(272, "kcmp", (("pid1", "pid"), ("pid2", "pid"), ("type", "int"), ("idx1", "ulong"), ("idx2", "ulong"),), "none", "", "kcmp(2)", False, "none", True),
     SyscallRow(273, "finit_module", (("fd", "fd"), ("param_values", "cstr"), ("flags", "int"),), "none", "", "finit_module(2)", False, "none", True),
     SyscallRow(274, "sched_setattr", (("pid", "pid"), ("attr", "ptr"), ("flags", "flags"),), "partial", "SCHED_OTHER, BATCH and IDLE only; nice is kept, without effect", "sched_setattr(2)", False, "none", True),

@@ -220,6 +220,8 @@ static i64 call_wait4(const u64 a[6]) { return sys_wait4((i32)a[0], a[1], (u32)a
 static i64 call_prlimit64(const u64 a[6]) { return sys_prlimit64((i32)a[0], (u32)a[1], a[2], a[3]); }
 static i64 call_syncfs(const u64 a[6]) { return sys_syncfs((i32)a[0]); }
 static i64 call_sendmmsg(const u64 a[6]) { return sys_sendmmsg((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
+static i64 call_process_vm_readv(const u64 a[6]) { return sys_process_vm_readv((i32)a[0], a[1], a[2], a[3], a[4], a[5]); }
+static i64 call_process_vm_writev(const u64 a[6]) { return sys_process_vm_writev((i32)a[0], a[1], a[2], a[3], a[4], a[5]); }
 static i64 call_sched_setattr(const u64 a[6]) { return sys_sched_setattr((i32)a[0], a[1], (u32)a[2]); }
 static i64 call_sched_getattr(const u64 a[6]) { return sys_sched_getattr((i32)a[0], a[1], (u32)a[2], (u32)a[3]); }
 static i64 call_renameat2(const u64 a[6]) { return sys_renameat2((i32)a[0], a[1], (i32)a[2], a[3], (u32)a[4]); }
@@ -505,8 +507,8 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [267] = {"syncfs", call_syncfs, SYSCALL_LOCK, SYSCALL_FULL, RESTART_NONE, 1, {SYSCALL_ARG_FD}},
   [268] = {"setns", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 2, {SYSCALL_ARG_FD, SYSCALL_ARG_INT}},
   [269] = {"sendmmsg", call_sendmmsg, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_SYS, 4, {SYSCALL_ARG_FD, SYSCALL_ARG_PTR, SYSCALL_ARG_UINT, SYSCALL_ARG_FLAGS}},
-  [270] = {"process_vm_readv", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
-  [271] = {"process_vm_writev", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
+  [270] = {"process_vm_readv", call_process_vm_readv, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
+  [271] = {"process_vm_writev", call_process_vm_writev, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_NONE, 6, {SYSCALL_ARG_PID, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_IOVEC, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [272] = {"kcmp", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 5, {SYSCALL_ARG_PID, SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_ULONG, SYSCALL_ARG_ULONG}},
   [273] = {"finit_module", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_FD, SYSCALL_ARG_CSTR, SYSCALL_ARG_INT}},
   [274] = {"sched_setattr", call_sched_setattr, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR, SYSCALL_ARG_FLAGS}},

@@ -283,6 +283,8 @@ i64 sys_wait4(i32 pid, uaddr_t wstatus, u32 options, uaddr_t rusage);
 i64 sys_prlimit64(i32 pid, u32 resource, uaddr_t new_limit, uaddr_t old_limit); /* kept; NOFILE, AS, STACK, FSIZE, DATA are enforced */
 i64 sys_syncfs(i32 fd);
 i64 sys_sendmmsg(i32 fd, uaddr_t msgvec, u32 vlen, u32 flags);
+i64 sys_process_vm_readv(i32 pid, uaddr_t local_iov, u64 liovcnt, uaddr_t remote_iov, u64 riovcnt, u64 flags);
+i64 sys_process_vm_writev(i32 pid, uaddr_t local_iov, u64 liovcnt, uaddr_t remote_iov, u64 riovcnt, u64 flags);
 i64 sys_sched_setattr(i32 pid, uaddr_t attr, u32 flags); /* SCHED_OTHER, BATCH and IDLE only; nice is kept, without effect */
 i64 sys_sched_getattr(i32 pid, uaddr_t attr, u32 size, u32 flags); /* SCHED_OTHER */
 i64 sys_renameat2(i32 olddirfd, uaddr_t oldpath, i32 newdirfd, uaddr_t newpath, u32 flags);

@@ -66,7 +66,7 @@ int timerfd_new(int clock, u32 flags, struct ofd **out) {
 int timerfd_set(struct ofd *f, u64 deadline_ns, u64 interval_ns) {
   if (f->ops != &timerfd_ops) return -EINVAL;
   struct timerfd *t = f->priv;
-  t->deadline_ns = deadline_ns, t->interval_ns = deadline_ns ? interval_ns : 0, t->expiries = 0;
+  t->deadline_ns = deadline_ns, t->interval_ns = interval_ns, t->expiries = 0;
   timerfd_update(t);
   wait_wake(&t->wait, 0); /* those parked on it wait for another time now */
   return 0;

@@ -278,7 +278,7 @@ int socket_accept(struct socket *s, bool nonblock, struct socket **out) {
 }
 
 int socket_destination(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
-                       struct socket **out) {
+                       struct socket **out, struct socket_address *to) {
   struct socket *d = NULL;
   *out = NULL;
   if (s->domain == AF_UNIX) {
@@ -301,12 +301,12 @@ int socket_destination(struct socket *s, const struct socket_context *ctx, const
     else *out = d;
     return r;
   }
-  struct socket_address to = a ? *a : s->remote;
-  if (!to.bytes) return -EDESTADDRREQ;
-  int r = inet_check_destination(s, &to);
-  if (!r) r = inet_autobind(s, &to);
+  *to = a ? *a : s->remote;
+  if (!to->bytes) return -EDESTADDRREQ;
+  int r = inet_check_destination(s, to);
+  if (!r) r = inet_autobind(s, to);
   if (r) return r;
-  d = inet_find(s, &to);
+  d = inet_find(s, to);
   if (!d && !a) s->error = ECONNREFUSED; /* as an ICMP answer would tell a connected socket */
   if (d) d->refs++;
   *out = d;

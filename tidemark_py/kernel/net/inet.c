@@ -47,6 +47,10 @@ static void address_from(u32 domain, const struct endpoint *e, struct socket_add
   }
 }
 
+void inet_ip(const struct socket_address *a, u8 ip[16]) {
+  struct endpoint e = endpoint_of(a);
+  memcpy(ip, e.ip, sizeof e.ip);
+}
 u32 inet_port(const struct socket_address *a) { return (u32)a->data[2] << 8 | a->data[3]; }
 
 void inet_any(u32 domain, struct socket_address *a) {

@@ -23,6 +23,9 @@ struct socket_context { /* who asks */
   const struct credentials *cred;
 };
 
+struct packet_head { /* of a datagram of AF_INET, AF_INET6 */
+  u8 to[16], hops, traffic_class; /* to: IPv4 as ::ffff:a.b.c.d */
+};
 struct packet { /* net/packet.c */
   struct list link;
   u32 bytes, offset, capacity;
@@ -30,6 +33,7 @@ struct packet { /* net/packet.c */
   u32 rights_count;
   struct guest_ucred who;
   struct socket_address from;
+  struct packet_head head;
   u8 data[];
 };
 
@@ -62,6 +66,9 @@ struct socket {
   u64 receive_timeout_ns, send_timeout_ns; /* 0: for ever */
   bool pass_credentials, reuse_address, reuse_port, keepalive, broadcast, v6_only, no_delay;
   bool timestamp, oob_inline;
+  bool tells_hops, tells_class, tells_destination, tells_hops6, tells_class6, tells_destination6; /* ancillary.c */
+  u8 hops, hops6, traffic_class;
+  u32 coverage[2];              /* UDPLITE_SEND_CSCOV, UDPLITE_RECV_CSCOV: kept */
   u32 send_buffer, receive_low, linger_on, linger_seconds, priority, mark, service;
 };
 
@@ -71,6 +78,8 @@ struct socket_message { /* what goes along with the bytes */
   u32 rights_count;
   struct guest_ucred who;          /* in: of the sender; out: of the sender */
   u32 flags;                       /* out: MSG_TRUNC, MSG_EOR */
+  struct packet_head head;         /* in: hops and class, as far as ordered; out: of a datagram */
+  bool orders_hops, orders_class;
 };
 
 /* socket.c */
@@ -82,6 +91,7 @@ void socket_put(struct socket *s);
 void socket_wire(struct socket *a, struct socket *b); /* make them a connected pair */
 int socket_shutdown(struct socket *s, int how);
 void socket_disconnect(struct socket *s);              /* a stream of AF_INET: as new, but for its chosen name */
+void socket_reset(struct socket *s, i32 error);        /* its connection is broken: error is a positive errno */
 void socket_wake(struct socket *s);                    /* whoever waits on it: its state has changed */
 bool socket_is_stream(const struct socket *s);
 bool socket_is_record(const struct socket *s);       /* a stream or SOCK_SEQPACKET: has connections */
@@ -120,7 +130,8 @@ void socket_connecting_fail(struct socket *s, i32 error);    /* it ends so; erro
 void socket_connecting_leave(struct socket *s);              /* nobody waits for a place in a backlog any more */
 void socket_turn_away(struct socket *l);                     /* all who wait for a place in this one's backlog */
 int socket_destination(struct socket *s, const struct socket_context *ctx, const struct socket_address *a,
-                       struct socket **out); /* of a datagram: a new reference; *out NULL: lost on the way */
+                       struct socket **out, struct socket_address *to); /* of a datagram: a new reference, and its name;
+                                                                           *out NULL: lost on the way */
 
 /* options.c: value in and out are kernel memory */
 int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u32 bytes);
@@ -155,5 +166,6 @@ struct socket *inet_find(const struct socket *from, const struct socket_address 
 void inet_unbind(struct socket *s);
 void inet_disconnect(struct socket *s); /* the name it got by use goes */
 u32 inet_port(const struct socket_address *a);
+void inet_ip(const struct socket_address *a, u8 ip[16]); /* IPv4 as ::ffff:a.b.c.d */
 void inet_any(u32 domain, struct socket_address *a); /* 0.0.0.0:0 or [::]:0 */
 #endif

@@ -2,7 +2,7 @@
  *
  * Options that have an effect here are kept and honoured; those that only tune a real network are kept where a program
  * reads them back, or accepted. An unknown one is ENOPROTOOPT. */
-#include "net.h"
+#include "ancillary.h"
 
 static int as_int(const u8 *value, u32 bytes, i32 *v) {
   if (bytes < sizeof *v) return -EINVAL;
@@ -98,15 +98,18 @@ int socket_option_set(struct socket *s, i32 level, i32 name, const u8 *value, u3
     }
     return -ENOPROTOOPT;
   }
+  if (level == SOL_UDPLITE && s->protocol == IPPROTO_UDPLITE) {
+    if (name != UDPLITE_SEND_CSCOV && name != UDPLITE_RECV_CSCOV) return -ENOPROTOOPT;
+    s->coverage[name == UDPLITE_RECV_CSCOV] = v && v < 8 ? 8 : (u32)MIN(MAX(v, 0), 65535); /* a part of the head is none */
+    return 0;
+  }
   if (level == SOL_IPV6 && s->domain == AF_INET6) {
-    if (name != IPV6_V6ONLY) return 0;
+    if (name != IPV6_V6ONLY) return ancillary_option_set(s, level, name, v);
     if (s->bound) return -EINVAL;
     s->v6_only = v;
     return 0;
   }
-  if (level != SOL_IP) return -ENOPROTOOPT;
-  if (name == IP_TOS) s->service = (u32)v & 0xff;
-  return 0;
+  return level == SOL_IP ? ancillary_option_set(s, level, name, v) : -ENOPROTOOPT;
 }
 
 static int give(u8 *value, u32 *bytes, const void *from, u32 n) {
@@ -180,17 +183,18 @@ int socket_option_get(struct socket *s, i32 level, i32 name, u8 *value, u32 *byt
     }
     return -ENOPROTOOPT;
   }
+  if (level == SOL_UDPLITE && s->protocol == IPPROTO_UDPLITE) {
+    if (name != UDPLITE_SEND_CSCOV && name != UDPLITE_RECV_CSCOV) return -ENOPROTOOPT;
+    return give_int(value, bytes, s->coverage[name == UDPLITE_RECV_CSCOV]);
+  }
   if (level == SOL_IPV6 && s->domain == AF_INET6) {
     if (name == IPV6_V6ONLY) return give_int(value, bytes, s->v6_only);
-    if (name == IPV6_UNICAST_HOPS) return give_int(value, bytes, 64);
-    if (name == IPV6_MTU) return give_int(value, bytes, 65536);
-    return give_int(value, bytes, 0);
+    return give_int(value, bytes, ancillary_option_get(s, level, name));
   }
   if (level == SOL_IP && name == IP_OPTIONS) { /* none: no header of ours has any */
     *bytes = 0;
     return 0;
   }
-  if (level == SOL_IP && name == IP_TOS) return give_int(value, bytes, s->service);
-  if (level == SOL_IP) return give_int(value, bytes, name == IP_TTL ? 64 : name == IP_MTU ? 65536 : 0);
+  if (level == SOL_IP) return give_int(value, bytes, ancillary_option_get(s, level, name));
   return -EOPNOTSUPP;
 }

@@ -2,6 +2,7 @@
  *
  * A connected stream is two sockets that hold a reference on each other; each has its own queue of incoming packets.
  * When one closes it drops its reference, the other keeps the husk until it closes too. */
+#include "ancillary.h"
 #include "interface.h"
 
 static const struct ofd_ops socket_ops;
@@ -21,8 +22,9 @@ static int check_kind(u32 domain, u32 *type, u32 *protocol) {
       u32 natural = *type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
       if (*type == SOCK_RAW) return -EPROTONOSUPPORT;
       if (*type != SOCK_STREAM && *type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
-      if (*protocol && *protocol != natural) return -EPROTONOSUPPORT;
-      *protocol = natural;
+      bool lite = *type == SOCK_DGRAM && *protocol == IPPROTO_UDPLITE; /* the same, without checksums to choose */
+      if (*protocol && *protocol != natural && !lite) return -EPROTONOSUPPORT;
+      *protocol = lite ? IPPROTO_UDPLITE : natural;
       return 0;
     }
     case AF_NETLINK:
@@ -43,6 +45,7 @@ int socket_new(u32 domain, u32 type, u32 protocol, const struct socket_context *
   list_init(&s->incoming), list_init(&s->backlog), list_init(&s->pending_link), list_init(&s->names);
   list_init(&s->knocking);
   wait_queue_init(&s->read_wait), wait_queue_init(&s->write_wait);
+  ancillary_fresh(s);
   if (domain == AF_INET || domain == AF_INET6) inet_any(domain, &s->local);
   *out = s;
   return 0;
@@ -128,7 +131,7 @@ static void send_away(struct socket *s) {
   while (!list_empty(&s->backlog)) {
     struct socket *pending = CONTAINER_OF(s->backlog.next, struct socket, pending_link);
     list_remove(&pending->pending_link);
-    if (pending->peer) pending->peer->error = ECONNRESET;
+    if (pending->peer) socket_reset(pending->peer, ECONNRESET);
     socket_close(pending);
     socket_put(pending);
   }
@@ -140,7 +143,7 @@ static void part(struct socket *s, bool reset) {
   struct socket *peer = s->peer;
   s->peer = NULL;
   if (peer && socket_is_record(s)) {
-    if (reset || !list_empty(&s->incoming)) peer->error = ECONNRESET;
+    if (reset || !list_empty(&s->incoming)) socket_reset(peer, ECONNRESET);
     peer->nothing_more = true;
   }
   while (!list_empty(&s->incoming)) {

@@ -2,7 +2,7 @@
  *
  * A sender waits on its own write_wait; who empties a queue wakes its senders: a stream has one, datagram senders share
  * the queue datagram_room. Missing: out-of-band data, MSG_MORE and MSG_ZEROCOPY mean nothing, SO_RCVLOWAT. */
-#include "net.h"
+#include "ancillary.h"
 
 #define PACKET_MAX_BYTES 65536u
 #define PACKET_SMALL_BYTES 1024u
@@ -30,6 +30,13 @@ static int wait_for(struct wait_queue *q, u64 deadline) {
   return r == -ERESTARTSYS && deadline != WAIT_FOREVER ? -EINTR : r;
 }
 static u64 deadline_of(u64 timeout_ns) { return timeout_ns ? host_monotonic_ns() + timeout_ns : WAIT_FOREVER; }
+
+void socket_reset(struct socket *s, i32 error) {
+  s->error = error;
+  s->nothing_more = true;
+  if (s->domain != AF_UNIX) s->read_shut = s->write_shut = true;
+  socket_wake(s);
+}
 
 /* ---- sending ---- */
 static int attach_rights(struct packet *p, const struct socket_message *m) {
@@ -66,8 +73,13 @@ static i64 stream_send(struct socket *s, struct iobuf *io, const struct socket_m
       r = socket_take_error(s);
       break;
     }
-    if (s->write_shut || !d || d->closed) {
+    if (s->write_shut || !d || (d->closed && s->domain == AF_UNIX)) {
       r = -EPIPE;
+      break;
+    }
+    if (d->closed) { /* sent, and answered by a reset */
+      done += (i64)io->left;
+      socket_reset(s, EPIPE);
       break;
     }
     if (!socket_has_room(d)) {
@@ -108,13 +120,14 @@ static i64 message_send(struct socket *s, struct iobuf *io, const struct socket_
   if (s->write_shut) return -EPIPE;
   if (bytes > s->send_buffer || (s->domain != AF_UNIX && bytes > 65507)) return -EMSGSIZE;
   struct socket *d = NULL;
+  struct socket_address to;
   if (socket_is_record(s)) {
     if (s->state != SOCKET_CONNECTED) return -ENOTCONN;
     d = s->peer;
     if (!d || d->closed) return -EPIPE;
     d->refs++;
   } else {
-    int r = socket_destination(s, ctx, m->name.bytes ? &m->name : NULL, &d);
+    int r = socket_destination(s, ctx, m->name.bytes ? &m->name : NULL, &d, &to);
     if (r) return r;
     if (!d) return (i64)bytes; /* nobody there: lost, as on a wire */
   }
@@ -135,6 +148,7 @@ static i64 message_send(struct socket *s, struct iobuf *io, const struct socket_
     p->bytes += (u32)r;
   }
   p->who = m->who, p->from = s->local;
+  if (s->domain != AF_UNIX) p->head = ancillary_head(s, m, &to);
   socket_enqueue(d, p);
   p = NULL, r = (i64)bytes;
 out:
@@ -245,7 +259,7 @@ static i64 message_receive(struct socket *s, struct iobuf *io, struct socket_mes
     if (r <= 0) return r;
     n += (u64)r;
   }
-  m->name = p->from, m->who = p->who;
+  m->name = p->from, m->who = p->who, m->head = p->head;
   if (want < whole) m->flags |= MSG_TRUNC;
   int r = give_rights(p, m, flags & MSG_PEEK);
   if (r) return r;
@@ -276,7 +290,8 @@ u32 socket_poll_state(struct socket *s, struct poll_table *pt) {
   if (s->state == SOCKET_CONNECTING) return ready;
   if (s->state == SOCKET_LISTENING) return ready | (list_empty(&s->backlog) ? 0 : POLLIN | POLLRDNORM);
   bool ended = s->read_shut || (socket_is_record(s) && s->nothing_more);
-  bool dead = (s->write_shut || (s->peer && s->peer->closed)) && ended;
+  bool gone = s->domain == AF_UNIX && s->peer && s->peer->closed; /* TCP may still send to the other end's host */
+  bool dead = (s->write_shut || gone) && ended;
   if (!list_empty(&s->incoming) || ended) ready |= POLLIN | POLLRDNORM;
   if (ended) ready |= POLLRDHUP;
   if (dead && socket_is_record(s)) ready |= POLLHUP;

@@ -141,10 +141,10 @@ static int show_status(struct text *t, const struct proc_node *n) {
   text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
               (unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted, (unsigned long long)c->cap_effective,
               (unsigned long long)c->cap_bounding, (unsigned long long)c->cap_ambient);
-  u32 cpus = proc_cpus();
+  u32 cpus = (u32)(((1ull << proc_cpus()) - 1) & (th ? th->affinity : ~0ull)), last = 31 - (u32)__builtin_clz(cpus | 1);
   text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t%x\nCpus_allowed_list:\t", p->no_new_privs,
-              (1u << cpus) - 1);
-  text_printf(t, cpus > 1 ? "0-%u\n" : "%u\n", cpus - 1);
+              cpus);
+  text_printf(t, cpus & (cpus - 1) ? "0-%u\n" : "%u\n", last);
   text_printf(t, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
   return 0;
 }

@@ -28,6 +28,12 @@ struct ofd *node_ofd(const struct proc_node *n) {
   return p && p->fds ? fd_get(p->fds, n->fd) : NULL;
 }
 
+i32 proc_pid_of(const struct ofd *f) {
+  if (f->inode->ops != &proc_inode_ops) return 0;
+  const struct proc_node *n = f->inode->priv;
+  return n->tree == &proc_process_tree && n->kind == PROC_DIR && !n->prefix_bytes && !n->tid ? n->pid : 0;
+}
+
 static u64 node_number(const struct proc_node *n) {
   u64 low = n->file ? 2 + (u64)(n->file - n->tree->files) : 1;
   if (!n->file && n->prefix_bytes) { /* a directory: by the first path below it */

@@ -59,17 +59,23 @@ i64 sys_getcpu(uaddr_t cpu, uaddr_t node, UNUSED uaddr_t unused) {
 i64 sys_sched_yield(void) { return 0; }
 
 i64 sys_sched_getaffinity(i32 pid, u32 cpusetsize, uaddr_t mask) {
+  const struct thread *t = pid ? thread_find(pid) : current;
   u64 bits = (1ull << PROCESSORS) - 1;
   if (pid < 0 || cpusetsize < sizeof bits || cpusetsize & 7) return -EINVAL;
-  if (!process_of(pid)) return -ESRCH;
+  if (!t) return -ESRCH;
+  bits &= t->affinity;
   return COPY_OUT(mask, bits) ? -EFAULT : (i64)sizeof bits;
 }
 i64 sys_sched_setaffinity(i32 pid, u32 cpusetsize, uaddr_t mask) {
+  struct thread *t = pid ? thread_find(pid) : current;
   u64 bits = 0;
   if (pid < 0) return -EINVAL;
-  if (!process_of(pid)) return -ESRCH;
+  if (!t) return -ESRCH;
   if (copy_in(&bits, mask, MIN(cpusetsize, (u32)sizeof bits))) return -EFAULT;
-  return bits & ((1ull << PROCESSORS) - 1) ? 0 : -EINVAL;
+  if (!(bits & ((1ull << PROCESSORS) - 1))) return -EINVAL;
+  if (signal_permission(t->process, SIGKILL)) return -EPERM; /* the same rule: whose process it is */
+  t->affinity = bits;
+  return 0;
 }
 
 /* ---- scheduling: SCHED_OTHER for all ---- */

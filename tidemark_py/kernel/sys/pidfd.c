@@ -3,6 +3,8 @@
 #include "event.h"
 #include "files.h"
 
+#include "../procfs/proc.h"
+
 i64 sys_pidfd_open(i32 pid, u32 flags) {
   if (flags & ~(u32)PIDFD_NONBLOCK || pid <= 0) return -EINVAL;
   struct process *p = process_find(pid);
@@ -17,6 +19,8 @@ i64 sys_pidfd_send_signal(i32 pidfd, i32 sig, uaddr_t from, u32 flags) {
   struct ofd *f AUTO_OFD = ofd_hold(pidfd);
   struct process *p = NULL;
   int r = pidfd_process(f, &p);
+  i32 pid = r == -EBADF && f ? proc_pid_of(f) : 0; /* Linux takes a directory /proc/PID as well */
+  if (pid) r = (p = process_find(pid)) ? 0 : -ESRCH;
   if (r == -EBADF) return r;
   struct signal_info info;
   signal_info_user(&info, sig, SI_USER);

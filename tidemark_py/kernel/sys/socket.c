@@ -2,7 +2,7 @@
  * SCM_CREDENTIALS of unix(7)). Thin: net/ does the work; here guest structures become kernel ones.
  * Missing: out-of-band data. */
 #include "../gen/syscalls.h"
-#include "../net/net.h"
+#include "../net/ancillary.h"
 #include "event.h"
 
 static struct socket_context context(void) {
@@ -211,7 +211,7 @@ i64 sys_sendto(i32 fd, uaddr_t buf, u64 len, u32 flags, uaddr_t addr, u32 addrle
 }
 
 /* The descriptors and credentials of a control buffer. m->rights is allocated; references are not taken. */
-static int control_in(uaddr_t control, u64 bytes, struct socket_message *m) {
+static int control_in(const struct socket *s, uaddr_t control, u64 bytes, struct socket_message *m) {
   if (!bytes) return 0;
   if (bytes > 65536) return -ENOBUFS;
   AUTO_KFREE u8 *data = kmalloc(bytes);
@@ -224,7 +224,10 @@ static int control_in(uaddr_t control, u64 bytes, struct socket_message *m) {
     if (h.cmsg_len < sizeof h || h.cmsg_len > bytes - at) return -EINVAL;
     const u8 *body = data + at + sizeof h;
     u64 n = h.cmsg_len - sizeof h;
-    if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS) {
+    if (s->domain != AF_UNIX) {
+      int r = ancillary_in(s, h.cmsg_level, h.cmsg_type, body, n, m);
+      if (r) return r;
+    } else if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS) {
       u32 count = (u32)(n / sizeof(i32));
       if (m->rights_count + count > SOCKET_RIGHTS_MAX) return -EINVAL;
       struct ofd **rights = krealloc(m->rights, (m->rights_count + count + 1) * sizeof *rights);
@@ -268,7 +271,7 @@ i64 sys_sendmsg(i32 fd, uaddr_t msg, u32 flags) {
   if (h.msg_name && h.msg_namelen && (r = address_in(h.msg_name, MIN(h.msg_namelen, 128u), &m.name))) return r;
   struct iobuf io;
   if ((r = iobuf_init_iovec(&io, h.msg_iov, (u32)h.msg_iovlen))) return r;
-  i64 n = s->domain == AF_UNIX && h.msg_control ? control_in(h.msg_control, h.msg_controllen, &m) : 0;
+  i64 n = h.msg_control ? control_in(s, h.msg_control, h.msg_controllen, &m) : 0;
   if (!n) n = iobuf_prepare(&io, ACCESS_R);
   if (!n) n = send(f, s, &io, &m, flags);
   kfree(m.rights);
@@ -302,8 +305,8 @@ struct control_writer {
   u64 left, used;
   u32 flags; /* MSG_CTRUNC */
 };
-static int control_out(struct control_writer *w, i32 type, const void *data, u32 bytes) {
-  struct guest_cmsghdr h = {.cmsg_len = sizeof h + bytes, .cmsg_level = SOL_SOCKET, .cmsg_type = type};
+static int control_out(struct control_writer *w, i32 level, i32 type, const void *data, u32 bytes) {
+  struct guest_cmsghdr h = {.cmsg_len = sizeof h + bytes, .cmsg_level = level, .cmsg_type = type};
   if (w->left < sizeof h) {
     w->flags |= MSG_CTRUNC;
     return 0;
@@ -333,7 +336,7 @@ static int rights_out(struct control_writer *w, struct socket_message *m, bool c
   kfree(m->rights);
   m->rights = NULL, m->rights_count = 0;
   if (!all || !count) return 0;
-  return control_out(w, SCM_RIGHTS, fds, count * (u32)sizeof(i32));
+  return control_out(w, SOL_SOCKET, SCM_RIGHTS, fds, count * (u32)sizeof(i32));
 }
 
 i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags) {
@@ -355,8 +358,11 @@ i64 sys_recvmsg(i32 fd, uaddr_t msg, u32 flags) {
   struct control_writer w = {.at = h.msg_control, .left = h.msg_control ? h.msg_controllen : 0};
   if (s->domain == AF_UNIX && s->pass_credentials) {
     if (!m.who.pid && !m.who.uid) m.who.uid = m.who.gid = 65534;
-    r = control_out(&w, SCM_CREDENTIALS, &m.who, sizeof m.who);
+    r = control_out(&w, SOL_SOCKET, SCM_CREDENTIALS, &m.who, sizeof m.who);
   }
+  struct ancillary told[ANCILLARY_MAX];
+  u32 facts = s->domain == AF_UNIX ? 0 : ancillary_out(s, &m.head, told);
+  for (u32 i = 0; i < facts && !r; i++) r = control_out(&w, told[i].level, told[i].type, told[i].data, told[i].bytes);
   int r2 = rights_out(&w, &m, flags & MSG_CMSG_CLOEXEC);
   if (r || r2) return r ? r : r2;
   if (h.msg_name) {

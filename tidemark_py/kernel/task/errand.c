@@ -13,6 +13,7 @@ struct errand {
   struct list link;
   u32 id, kind;
   bool write, done, forgotten;
+  bool inside; /* a guest thread waits for it, no role */
   struct thread *target; /* STATE_THREAD, STATE_REGISTERS */
   i32 tid;
   u64 address;
@@ -22,6 +23,7 @@ struct errand {
 };
 static struct list errands = {&errands, &errands};
 static u32 last_id;
+static struct wait_queue done_inside = {{&done_inside.entries, &done_inside.entries}};
 
 _Static_assert(sizeof(struct state_registers) <= REGBLOCK_BYTES, "register block");
 #define SAME_PLACE(field, offset) _Static_assert(offsetof(struct state_registers, field) == (offset), "cpu.h REG_*")
@@ -48,6 +50,7 @@ static void errand_free(struct errand *e) {
 static void finish(struct errand *e, i32 result) {
   e->done = true, e->result = result;
   if (e->forgotten) errand_free(e);
+  else if (e->inside) wait_wake(&done_inside, 0);
   else host_notify(ROLE_KERNEL, NOTIFY_ERRAND, e->id);
 }
 
@@ -169,9 +172,8 @@ static i32 check(u32 kind, const struct process *p, u64 address, bool write, u32
   return p->mm ? 0 : -EAGAIN;
 }
 
-i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes) {
+static i32 begin(u32 kind, struct process *p, u64 address, bool write, u8 *data, u32 bytes, struct errand **out) {
   ASSERT_LOCKED();
-  struct process *p = process_find(pid);
   i32 r = check(kind, p, address, write, bytes);
   struct errand *e = r ? NULL : kzalloc(sizeof *e);
   if (!e) {
@@ -186,7 +188,37 @@ i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes
   mm_errand_add(p->mm, &e->base);
   for (u32 i = 0; i < MAX_THREADS; i++)
     if (threads[i].process && threads[i].process->mm == p->mm) thread_poll(&threads[i]);
-  return (i32)e->id;
+  *out = e;
+  return 0;
+}
+
+i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes) {
+  struct errand *e;
+  i32 r = begin(kind, process_find(pid), address, write, data, bytes, &e);
+  return r ? r : (i32)e->id;
+}
+
+i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes) {
+  if (p->mm && p->mm == mm_current) return write ? copy_out(address, data, bytes) : copy_in(data, address, bytes);
+  u8 *own = bytes > ERRAND_MEMORY_BYTES ? NULL : kmalloc(bytes);
+  if (!own) return -ENOMEM;
+  if (write) memcpy(own, data, bytes);
+  struct errand *e;
+  i32 r = begin(STATE_GUEST_MEMORY, p, address, write, own, bytes, &e);
+  if (r) return r;
+  e->inside = true;
+  struct wait_entry entry = {.thread = current};
+  wait_add(&done_inside, &entry);
+  while (!e->done && !r) r = wait_park_killable(WAIT_FOREVER);
+  wait_remove(&entry);
+  if (!e->done) {
+    e->forgotten = true;
+    return -EINTR;
+  }
+  r = e->result < 0 ? e->result : 0;
+  if (!r && !write) memcpy(data, e->data, bytes);
+  errand_free(e);
+  return r;
 }
 
 static struct errand *find(u32 id) {

@@ -10,6 +10,10 @@ i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes
 /* Its data (borrowed until errand_end) and their length; -EAGAIN while under way, -ENOENT no such errand, or the
  * errand's own -errno: -EFAULT, -ESRCH (the process or thread has ended), -ESTALE (a record of another thread). */
 i32 errand_result(u32 id, const u8 **data);
+/* The same for a guest thread's call, which waits: memory of p, at most one errand's worth. 0, or -errno: -EFAULT, -ESRCH,
+ * -EOPNOTSUPP, -EAGAIN (a page of a lazy layer is on its way: again), -EINTR (killed), -ENOMEM. */
+i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes);
+#define ERRAND_MEMORY_BYTES 65536u
 void errands_forget(void); /* those of a machine that was saved: nobody waits for them */
 void errand_end(u32 id); /* under way: its result is dropped when it comes */
 #endif

@@ -159,6 +159,7 @@ struct thread {
   struct state_registers *restored; /* of a saved machine, until its worker has them */
   struct fs_context *host_fs; /* tk_root_use: what process->fs is while this host thread is in a call */
   i32 exit_code;
+  u64 affinity;         /* sched_setaffinity: kept */
   u32 free_next;        /* free list of slots: the longest free comes first */
 };
 

@@ -60,6 +60,7 @@ struct thread *thread_new(struct process *p, i32 tid) {
   t->record = &thread_records[index];
   t->regslot = -1, t->instance = UINT32_MAX, t->may_park = true;
   t->start_ns = time_monotonic_ns();
+  t->affinity = current ? current->affinity : ~0ull;
   signal_pending_init(&t->pending);
   list_init(&t->wait_entries);
   list_add_tail(&p->threads, &t->link);
