@@ -153,22 +153,29 @@ def programs() -> None:
 
 
 def layer_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("spec", metavar="SPEC", help="deb:pkg[,pkg...] (Debian trixie riscv64), dir:PATH or tar:FILE")
+    p.add_argument("spec", metavar="SPEC", help="deb:pkg[,pkg...] (Debian trixie), dir:PATH, tar:FILE or oci:DIR[#REF]")
     p.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="file to write; .gz compresses")
     p.add_argument("--mirror", default="", metavar="URL", help="Debian mirror instead of this machine's")
     p.add_argument("--slim", action="store_true", help="without manuals, documentation and translations")
+    p.add_argument("--oci", action="store_true", help="OUT is a directory: an OCI image that starts lazily, too")
     p.add_argument("--unpack", type=Path, metavar="DIR", help="also unpack it into a directory")
 
 
 @task(layer_arguments)
 def layer(a: argparse.Namespace) -> int:
     """Build a file layer."""
-    from tidemark_py.dev import layer_build
+    from tidemark_py.dev import layer_build, oci_build
     from tidemark_py.dev.run import checked
-    from tidemark_py.layers import unpack
+    from tidemark_py.layers import Layer, unpack
 
     def work() -> int:
-        built = layer_build.build_layer(a.spec, a.output, layer_build.Options(a.mirror, a.slim))
+        options = layer_build.Options(a.mirror, a.slim)
+        if a.oci:
+            made = Layer.load(layer_build.layer_file(a.spec, options))
+            sizes = ", ".join(f"{name} {size:,} bytes" for name, size in oci_build.write_image(made, a.output).items())
+            print(f"{a.output}: an OCI image of {made.manifest['entries']} files: {sizes}")
+            return 0
+        built = layer_build.build_layer(a.spec, a.output, options)
         if a.unpack:
             unpack(built, a.unpack)
         files, packages = built.manifest["entries"], len(built.packages())

@@ -31,6 +31,7 @@ from .layers.lazy import FetchProgress
 from .net.outside import NetEvents, RuntimeNet
 from .process.attachments import Attachments
 from .process.handle import CompletedProcess, Process
+from .process.kept import KeptDirectories
 from .process.machine import MachineHandles
 from .state.child_exit import ChildExitState
 from .state.events import RuntimeEvent, parse_events
@@ -95,7 +96,7 @@ class FileStat:
     st_ctime: float
 
 
-class RuntimeFS:
+class RuntimeFS(KeptDirectories):
     """The guests' file system, by system calls of init. root: a handle of Runtime.root_new, 0 is the runtime's own."""
 
     def __init__(self, port: Port) -> None:
@@ -176,25 +177,6 @@ class RuntimeFS:
         """Undo mount(). Raises OSError(EBUSY) while a process uses it, unless lazy."""
         await self._port.request(m.FsUnmount(root, path, lazy))
 
-    async def keep(self, path: str, name: str, *, read_only: bool = False, size: int = 0, root: int = 0) -> bool:
-        """Mount at directory `path` what this browser keeps under `name`; True when that is nothing yet.
-
-        Then it starts with what `path` has. From now on what guests and Python change there is kept, in the origin's
-        private file system: fsync(2), sync(2) and sync() are durable, all else within a second, and a tab that is
-        killed leaves the tree of one moment. unmount() ends it. size: most bytes of file bodies (0: what the quota
-        gives); beyond it writes are ENOSPC. One tab at a time: OSError(EBUSY) in another, where read_only=True shows
-        what is kept by then. Raises SnapshotError when it is damaged: then it is left as it is.
-        """
-        return (await self._port.request(m.FsKeep(root, path, name, read_only, size))).new
-
-    async def sync(self) -> None:
-        """Wait until all that was changed in kept directories is durable. Raises OSError(ENOSPC) at the quota."""
-        await self._port.request(m.FsSync())
-
-    async def forget_kept(self, name: str) -> None:
-        """Remove what keep() kept under `name`. Raises OSError(EBUSY) while it is mounted."""
-        await self._port.request(m.FsForgetKept(name))
-
     async def apply_layer(self, layer: Any, *, root: int = 0, lazy: bool = False) -> int:
         """Add a layer: all or nothing, every body's hash checked. Number of entries. Raises LayerError.
 
@@ -214,6 +196,10 @@ class RuntimeFS:
             blob = bytes(blob)
         message = m.FsApplyLayer(root, layer.name, layer.index, blob, layer.manifest)
         return (await self._port.request(message)).entries
+
+    async def apply_index(self, index: bytes, url: str, *, root: int = 0) -> int:
+        """A lazy layer whose `.tdx` is here; url: what the blob's address in it is relative to. Raises LayerError."""
+        return (await self._port.request(m.FsApplyIndex(root, index, url))).entries
 
     async def prefetch(self, path: str, *, root: int = 0) -> int:
         """Wait until a file, or everything below a directory, is here; how many bytes were not. Raises OSError."""

@@ -12,6 +12,7 @@ export const MESSAGE = Object.freeze({
   FS_REMOVE: "fs.remove",
   FS_RENAME: "fs.rename",
   FS_MOUNT: "fs.mount",
+  FS_APPLY_INDEX: "fs.apply_index",
   FS_KEEP: "fs.keep",
   FS_SYNC: "fs.sync",
   FS_FORGET_KEPT: "fs.forget_kept",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tidemark_py.abi.gen.abi import LayerEntry, LayerFile, LayerHeader
-from tidemark_py.dev import debian, layer_build, pycache
+from tidemark_py.dev import layer_build, pycache
 from tidemark_py.errors import LayerError
-from tidemark_py.layers import Entry, Layer, LayerWriter, unpack
+from tidemark_py.layers import Entry, Layer, LayerWriter, debian, unpack
 from tidemark_py.layers.format import PAGE_BYTES
 
 

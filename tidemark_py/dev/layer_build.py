@@ -1,7 +1,7 @@
 """Layers from Debian packages, directories and tar files: `build.py layer SPEC -o OUT`, and `--layer SPEC` elsewhere.
 
-Owns SPEC (`deb:pkg[,pkg...]`, `dir:PATH`, `tar:FILE`, or the path of a `.tdl`) and .cache/layers, keyed by what goes
-in: package versions, or the files' sizes and times. Same input, same bytes.
+Owns SPEC (`deb:pkg[,pkg...]`, `dir:PATH`, `tar:FILE`, `oci:DIR[#REF]`, or the path of a `.tdl`) and .cache/layers,
+keyed by what goes in: package versions, or the files' sizes and times. Same input, same bytes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import IO
 
 from ..abi.gen.abi import LayerFile
-from ..layers import lazy
+from ..errors import LayerError
+from ..layers import archive, debian, lazy
 from ..layers.format import Entry, Layer
 from ..layers.writer import LayerWriter
-from . import debian, pycache
+from . import pycache
 from .apt import Archive, Package, Progress
 from .toolchain import CACHE as CACHE_ROOT
 from .toolchain import BuildError, say
@@ -64,10 +65,14 @@ def layer_file(spec: str, options: Options = Options()) -> Path:
         return _dir(Path(rest).expanduser(), options)
     if kind == "tar":
         return _tar(Path(rest).expanduser(), options)
+    if kind == "oci":
+        return _oci(rest, options)
     path = Path(spec).expanduser()
     if path.is_file():
         return path.resolve()
-    raise SpecError(f"not a layer: {spec!r}. Give deb:pkg[,pkg...], dir:PATH, tar:FILE or the path of a .tdl file")
+    raise SpecError(
+        f"not a layer: {spec!r}. Give deb:pkg[,pkg...], dir:PATH, tar:FILE, oci:DIR[#REF] or the path of a .tdl file"
+    )
 
 
 def build_layer(spec: str, out: Path, options: Options = Options()) -> Layer:
@@ -204,12 +209,10 @@ def _unpack(w: LayerWriter, deb: Path, slim: bool) -> None:
     """The data part of a package, modes, owners and times kept."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as p:
         assert p.stdout
-        with tarfile.open(fileobj=p.stdout, mode="r|") as tar:
-            _add_tar(w, tar, slim)
-        while p.stdout.read(1 << 16):  # padding after the archive's end
-            pass
+        data = p.stdout.read()
     if p.returncode:
         raise SpecError(f"{deb.name}: dpkg-deb could not read it")
+    archive.add_tar(w, data, leave_out=_slimmed if slim else lambda path: False)
 
 
 def _control(p: Package, deb: Path) -> debian.Unpacked:
@@ -230,45 +233,6 @@ def _slimmed(path: str) -> bool:
     if path.startswith(SLIM_DOC):
         return path.count("/") > 3 or (path.count("/") == 3 and not path.endswith("/copyright"))
     return path.startswith(SLIM_OUT)
-
-
-KINDS = {
-    tarfile.REGTYPE: stat.S_IFREG,
-    tarfile.AREGTYPE: stat.S_IFREG,
-    tarfile.CONTTYPE: stat.S_IFREG,
-    tarfile.DIRTYPE: stat.S_IFDIR,
-    tarfile.SYMTYPE: stat.S_IFLNK,
-    tarfile.LNKTYPE: 0,
-    tarfile.FIFOTYPE: stat.S_IFIFO,
-    tarfile.CHRTYPE: stat.S_IFCHR,
-    tarfile.BLKTYPE: stat.S_IFBLK,
-}
-
-
-def _add_tar(w: LayerWriter, tar: tarfile.TarFile, slim: bool) -> None:
-    for m in tar:
-        path = m.name.strip("./") if m.name in (".", "./") else m.name.removeprefix("./").strip("/")
-        if not path or (slim and _slimmed(path)):
-            continue
-        if ".." in path.split("/"):
-            raise SpecError(f"tar: {m.name} leads outside")
-        if m.type not in KINDS:
-            if m.isfile():
-                kind = stat.S_IFREG
-            else:
-                continue
-        else:
-            kind = KINDS[m.type]
-        body = tar.extractfile(m) if kind == stat.S_IFREG else None
-        link = m.linkname
-        if kind == 0:
-            link = link.removeprefix("./").lstrip("/")
-            if slim and _slimmed(link):
-                continue
-        rdev = os.makedev(m.devmajor, m.devminor) if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0
-        mode = 0 if kind == 0 else kind | (0o777 if kind == stat.S_IFLNK else m.mode & 0o7777)
-        entry = Entry(path, mode, m.uid, m.gid, int(m.mtime * 1_000_000_000), link, rdev=rdev)
-        w.add(entry, body.read() if body else b"")
 
 
 # ---- directories and tar files ----
@@ -333,9 +297,22 @@ def _tar(path: Path, options: Options) -> Path:
         options.progress(f"layer: {path} into {out.name}")
         w = LayerWriter()
         try:
-            with tarfile.open(path) as tar:
-                _add_tar(w, tar, slim=False)
-        except tarfile.TarError as e:
+            archive.add_tar(w, archive.unpacked(path.read_bytes(), path.name))
+        except LayerError as e:
             raise SpecError(f"tar: {path}: {e}") from None
         _write(w.build({"spec": f"tar:{path.name}", "builder": BUILDER, "packages": []}), out)
+    return out
+
+
+def _oci(rest: str, options: Options) -> Path:
+    from .oci_build import flat
+
+    directory, _, reference = rest.partition("#")
+    root = Path(directory).expanduser()
+    if not (root / "index.json").is_file():
+        raise SpecError(f"oci: {root} is no OCI image layout: it has no index.json")
+    out = _cached(["oci", (root / "index.json").read_text(encoding="utf-8"), reference])
+    if not out.exists():
+        options.progress(f"layer: {root} into {out.name}")
+        _write(flat(str(root), reference), out)
     return out

@@ -1,9 +1,10 @@
 """Lazy layers: an index of their own (`.tdx`), and bodies that are fetched by range when a guest touches them.
 
 Owns the `.tdx` format: a layer_file without a blob, whose manifest has under "lazy" where the blob is (an address
-relative to the index's, and an offset in it: a `.tdl` serves as it is), and a sha256 per chunk of it. The query of the
-index's address is carried over to the blob's. A `.tdx.gz` is the same, gzipped. Written by the tools, read by the
-kernel worker (roles/layer_fetcher.py); who changes the blob without the index gets an error, never other bytes.
+relative to the index's, and an offset in it: a `.tdl` serves as it is), and a sha256 per chunk of it. With "members"
+the blob is there as gzip, a member per chunk (an OCI layer: dev/oci_build.py), and these are their offsets. The query
+of the index's address is carried over to the blob's. A `.tdx.gz` is the same, gzipped. Written by the tools, read by
+the kernel worker (roles/layer_fetcher.py); who changes the blob without the index gets an error, never other bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..abi.gen.abi import LAYER_FILE_MAGIC, LAYER_FILE_VERSION, LAYER_MAGIC, Lay
 from ..errors import LayerError
 from .format import Layer, file_parts, parse_manifest
 
-__all__ = ["CHUNK_SHIFT", "FetchProgress", "LazyLayer", "index_file"]
+__all__ = ["CHUNK_SHIFT", "FetchProgress", "LazyLayer", "index_file", "index_of"]
 
 CHUNK_SHIFT = 17  # 128 KiB: what one small program touches is mostly less
 DIGEST_CHARACTERS = 64
@@ -36,6 +37,14 @@ class LazyLayer:
     chunk_shift: int
     hashes: list[str]
     name: str
+    members: list[int] | None = None  # offsets of the chunks' gzip members and, last, the end
+
+    def place(self, first: int, end: int) -> tuple[int, int]:
+        """Where chunks first..end are at the url: bytes (start, end)."""
+        if self.members is not None:
+            return self.offset + self.members[first], self.offset + self.members[end]
+        low, high = first << self.chunk_shift, min(end << self.chunk_shift, self.blob_bytes)
+        return self.offset + low, self.offset + high
 
     @classmethod
     def parse(cls, data: bytes, url: str) -> LazyLayer:
@@ -53,12 +62,15 @@ class LazyLayer:
         try:
             shift, hashes, offset = int(lazy["chunk_shift"]), list(lazy["sha256"]), int(lazy["offset"])
             address = str(lazy["url"])
+            members = [int(at) for at in lazy["members"]] if "members" in lazy else None
         except (KeyError, TypeError, ValueError) as e:
             raise LayerError(f"{name}: the manifest is corrupted ({e!r})") from None
         chunks = -(-blob_bytes >> shift) if 12 <= shift <= 30 else -1
         if magic != LAYER_MAGIC or len(hashes) != chunks or any(len(h) != DIGEST_CHARACTERS for h in hashes):
             raise LayerError(f"{name}: the manifest's chunks are not those of the index")
-        return cls(manifest, index, _address(url, address), offset, blob_bytes, shift, hashes, name)
+        if members is not None and (len(members) != chunks + 1 or members != sorted(members) or members[0] < 0):
+            raise LayerError(f"{name}: the manifest's members are not those of its chunks")
+        return cls(manifest, index, _address(url, address), offset, blob_bytes, shift, hashes, name, members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +97,25 @@ def index_file(layer: Layer, blob_url: str, blob_offset: int = 0, chunk_shift: i
     hashes = [hashlib.sha256(layer._bytes(at, min(at + step, layer.blob_bytes))).hexdigest()
               for at in range(0, layer.blob_bytes, step)]  # fmt: skip
     manifest = {k: v for k, v in layer.manifest.items() if k != "files"}  # the chunks' hashes say it all
-    manifest["lazy"] = {"url": blob_url, "offset": blob_offset, "chunk_shift": chunk_shift, "sha256": hashes}
+    return index_of(manifest, layer.index, blob_url, blob_offset, hashes, chunk_shift)
+
+
+def index_of(
+    manifest: dict[str, Any],
+    index: bytes,
+    url: str,
+    offset: int,
+    hashes: list[str],
+    chunk_shift: int = CHUNK_SHIFT,
+    members: list[int] | None = None,
+) -> bytes:
+    """A `.tdx` of its parts."""
+    lazy = {"url": url, "offset": offset, "chunk_shift": chunk_shift, "sha256": hashes}
+    manifest = {**manifest, "lazy": lazy if members is None else {**lazy, "members": members}}
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
     index_at = LayerFile.BYTES + len(text)
     index_at += -index_at % 8
     head = LayerFile.STRUCT.pack(
-        LAYER_FILE_MAGIC, LAYER_FILE_VERSION, LayerFile.BYTES, len(text), index_at, len(layer.index), 0, 0, 0
+        LAYER_FILE_MAGIC, LAYER_FILE_VERSION, LayerFile.BYTES, len(text), index_at, len(index), 0, 0, 0
     )
-    return head + text + bytes(index_at - LayerFile.BYTES - len(text)) + layer.index
+    return head + text + bytes(index_at - LayerFile.BYTES - len(text)) + index

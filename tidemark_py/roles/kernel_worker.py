@@ -347,15 +347,22 @@ class KernelWorker:
         except OSError as e:
             raise LayerError(f"{url}: {e}") from None
         if url.split("?")[0].endswith((".tdx", ".tdx.gz")):
-            lazy = LazyLayer.parse(_bytes(data, 0, _size(data)), url)
-            self.fetcher.add(self._add_layer(message.root, lazy.name, lazy.index, None, lazy.blob_bytes, lazy), lazy)
-            return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(lazy.index).entries)
+            return m.FsApplyLayerUrlReply(self._apply_index(message.root, _bytes(data, 0, _size(data)), url))
         manifest, index, blob = file_parts(_bytes(data, 0, LayerFile.BYTES), _size(data), url)
         layer = Layer(parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url)
         layer.verify(trust_blob=await self._host.sha256(layer.blob) == layer.manifest.get("blob_sha256"))
         sha256 = str(layer.manifest["blob_sha256"])
         self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes, sha256=sha256)
         return m.FsApplyLayerUrlReply(entries=LayerHeader.unpack(layer.index).entries)
+
+    def fs_apply_index(self, message: m.FsApplyIndex) -> m.FsApplyIndexReply:
+        """All or nothing."""
+        return m.FsApplyIndexReply(self._apply_index(message.root, message.index, message.url))
+
+    def _apply_index(self, root: int, index: bytes, url: str) -> int:
+        lazy = LazyLayer.parse(index, url)
+        self.fetcher.add(self._add_layer(root, lazy.name, lazy.index, None, lazy.blob_bytes, lazy), lazy)
+        return LayerHeader.unpack(lazy.index).entries
 
     def _add_layer(
         self,

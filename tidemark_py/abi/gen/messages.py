@@ -262,6 +262,27 @@ class FsMount(Request[FsMountReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class FsApplyIndexReply(Message):
+    """Answer to fs.apply_index."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("entries", "int"),)
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsApplyIndex(Request[FsApplyIndexReply]):
+    """Add a lazy layer whose index is here already."""
+
+    NAME: ClassVar[str] = "fs.apply_index"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("root", "int"), ("index", "bytes"), ("url", "str"),)
+    REPLY: ClassVar[type[Message]] = FsApplyIndexReply
+    root: int
+    index: bytes
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class FsKeepReply(Message):
     """Answer to fs.keep."""
 
@@ -1535,6 +1556,7 @@ MESSAGES: dict[str, type[Message]] = {
     "fs.remove": FsRemove,
     "fs.rename": FsRename,
     "fs.mount": FsMount,
+    "fs.apply_index": FsApplyIndex,
     "fs.keep": FsKeep,
     "fs.sync": FsSync,
     "fs.forget_kept": FsForgetKept,
@@ -1635,6 +1657,7 @@ class KernelWorkerHandler(Protocol):
     def fs_remove(self, message: FsRemove, /) -> FsRemoveReply | Awaitable[FsRemoveReply]: ...
     def fs_rename(self, message: FsRename, /) -> FsRenameReply | Awaitable[FsRenameReply]: ...
     def fs_mount(self, message: FsMount, /) -> FsMountReply | Awaitable[FsMountReply]: ...
+    def fs_apply_index(self, message: FsApplyIndex, /) -> FsApplyIndexReply | Awaitable[FsApplyIndexReply]: ...
     def fs_keep(self, message: FsKeep, /) -> FsKeepReply | Awaitable[FsKeepReply]: ...
     def fs_sync(self, message: FsSync, /) -> FsSyncReply | Awaitable[FsSyncReply]: ...
     def fs_forget_kept(self, message: FsForgetKept, /) -> FsForgetKeptReply | Awaitable[FsForgetKeptReply]: ...

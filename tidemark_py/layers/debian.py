@@ -1,7 +1,8 @@
 """What Debian's maintainer scripts would have done, as far as programs need it: no script runs when a layer is built.
 
 Owns: the skeleton of a root (merged /usr, /etc, /tmp ...), alternatives read from the packages' own postinst texts,
-system users, busybox applet links, the CA bundle and dpkg's status file. Called by layer_build with a LayerWriter.
+system users, busybox applet links, the CA bundle and dpkg's status file; and the form of a package's file. Called
+by the tools and by the providers with a LayerWriter.
 Follows base-files' and base-passwd's postinst, update-alternatives(1), hier(7).
 Missing: triggers that need a program to run (ghc-pkg recache, fontconfig, locale-gen); C.UTF-8 needs none.
 """
@@ -13,8 +14,10 @@ import shlex
 import stat
 from dataclasses import dataclass, field
 
-from ..layers.format import Entry
-from ..layers.writer import LayerWriter
+from ..errors import LayerError
+from . import archive
+from .format import Entry
+from .writer import LayerWriter
 
 # name: (uid, gid, home, shell); base-passwd's fixed numbers, then adduser --system as the packages do it
 USERS = {
@@ -109,6 +112,45 @@ def skeleton(w: LayerWriter) -> None:
         w.symlink(name, f"usr/{name}")
     w.symlink("var/run", "/run")
     w.symlink("var/lock", "/run/lock")
+
+
+def _members(deb: bytes) -> dict[str, bytes]:
+    """What is in an ar(5) archive, as deb(5) has it."""
+    if deb[:8] != b"!<arch>\n":
+        raise LayerError("it is no Debian package: it does not begin as one")
+    found, at = {}, 8
+    while at + 60 <= len(deb):
+        head = deb[at : at + 60]
+        try:
+            size = int(head[48:58])
+        except ValueError:
+            raise LayerError("it is no sound Debian package") from None
+        if head[58:] != b"`\n" or at + 60 + size > len(deb):
+            raise LayerError("it is no sound Debian package: it is cut off")
+        found[head[:16].decode("ascii", "replace").strip().rstrip("/")] = deb[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2
+    return found
+
+
+def add_deb(w: LayerWriter, deb: bytes) -> Unpacked:
+    """A package's files into the writer; what finish() wants to know of it. Raises LayerError."""
+    members = _members(deb)
+    parts = {kind: next((n for n in members if n.startswith(f"{kind}.tar")), "") for kind in ("control", "data")}
+    if not all(parts.values()):
+        raise LayerError("it is no sound Debian package: a part is missing")
+    control = LayerWriter()
+    archive.add_tar(control, archive.unpacked(members[parts["control"]], parts["control"]))
+
+    def text(name: str) -> str:
+        entry = control.find(name)
+        return control.read(entry).decode("utf-8", "replace") if entry is not None else ""
+
+    archive.add_tar(w, archive.unpacked(members[parts["data"]], parts["data"]))
+    fields = dict(re.findall(r"^(Package|Version|Architecture): *(\S+)", text("control"), re.M))
+    if len(fields) != 3:
+        raise LayerError("it is no sound Debian package: its control file has no name, version or architecture")
+    names = (fields["Package"], fields["Version"], fields["Architecture"])
+    return Unpacked(*names, text("control"), text("postinst"))
 
 
 def finish(w: LayerWriter, packages: list[Unpacked]) -> None:
