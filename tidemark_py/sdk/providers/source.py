@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -92,8 +93,4 @@ class LocalSource:
 
 def default_source() -> WebSource | LocalSource:
     """What there is here."""
-    try:
-        import js  # noqa: F401
-    except ImportError:
-        return LocalSource()
-    return WebSource()
+    return WebSource() if sys.platform == "emscripten" else LocalSource()
