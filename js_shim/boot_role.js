@@ -8,6 +8,7 @@ import { ROLE } from "./gen/abi.js";
 import { MESSAGE } from "./gen/messages.js";
 import { instantiate } from "./instantiate.js";
 import { parentPeer, portPeer, threads } from "./platform.js";
+import { sharedVariant } from "./wasm_bytes.js";
 import { makerBehind, makerHere } from "./workers.js";
 
 const parent = parentPeer();
@@ -80,6 +81,8 @@ async function boot(o) {
     newChannel: () => new MessageChannel(),
     /** @param {number} initial @param {number} maximum */
     newMemory: (initial, maximum) => new WebAssembly.Memory({ initial, maximum, shared: true }),
+    /** @param {Uint8Array} variant kernel-wasi.wasm */
+    compileVariants: (variant) => [new WebAssembly.Module(variant), new WebAssembly.Module(sharedVariant(variant))],
     /** Into kernel memory, which may have grown. @param {WebAssembly.Memory} memory @param {number} at @param {Uint8Array} bytes */
     copyIn: (memory, at, bytes) => new Uint8Array(memory.buffer).set(bytes, at),
   };

@@ -6,11 +6,11 @@
  * A worker for WebAssembly modules (thread.boot with `variant`) has no guest memory of its own, but a small one that all of
  * them share and nothing uses; it obeys thread.start_module once, and is ended afterwards.
  */
-import { THREAD_RECORD } from "./gen/abi.js";
+import { START, THREAD_RECORD } from "./gen/abi.js";
 import { MESSAGE } from "./gen/messages.js";
 import { instantiate, threadNotify } from "./instantiate.js";
 import { parentPeer } from "./platform.js";
-import { runModule } from "./wasi.js";
+import { runModule, runThread } from "./wasi.js";
 
 const parent = parentPeer();
 let worker = -1;
@@ -21,8 +21,8 @@ let touchedPages = () => 0;
 /** @type {import("./wasi.js").Place | null} */
 let place = null;
 
-/** @param {any} port @returns {Promise<WebAssembly.Memory>} */
-const memoryFrom = (port) =>
+/** The one message that waits there. @param {any} port @returns {Promise<any>} */
+const messageFrom = (port) =>
   new Promise((resolve) => {
     port.onmessage = (/** @type {MessageEvent} */ e) => (port.close(), resolve(e.data));
   });
@@ -34,21 +34,22 @@ async function boot(m) {
   const guestMemory = m.guest_memory
     ? m.guest_memory
     : m.guest_port
-    ? await memoryFrom(m.guest_port)
+    ? await messageFrom(m.guest_port)
     : new WebAssembly.Memory({ initial: m.guest_initial_pages, maximum: m.guest_max_pages, shared: true });
+  const share = new Map([[START.THREAD, guestMemory]]);
   const notify = threadNotify({
     post: parent.post,
     kernelPort: m.kernel_port,
     worker,
     memory: m.memory,
-    guestMemory,
+    share,
     records: () => /** @type {any} */ (kernel).address.threadRecords,
     message: MESSAGE.KERNEL_NOTIFIED,
   });
   const log = (/** @type {string} */ text) => m.kernel_port.postMessage([-1, text]);
   const options = { module: m.module, memory: m.memory, guestMemory, instance: m.instance, notify, log };
   kernel = instantiate(options);
-  if (m.variant) place = { variant: m.variant, options, plain: kernel };
+  if (m.variant) place = { variant: m.variant, sharedVariant: m.shared_variant, options, plain: kernel, share, mostPages: m.guest_max_pages };
   const words = new Int32Array(m.memory.buffer);
   const base = (kernel.address.threadRecords + THREAD_RECORD.touched_pages) >> 2;
   touchedPages = (slot) => Atomics.load(words, base + slot * (THREAD_RECORD.BYTES >> 2));
@@ -63,9 +64,10 @@ function start(slot, generation) {
 }
 
 /** @param {any} m thread.start_module */
-function startModule({ slot, generation, image, module }) {
+async function startModule({ slot, generation, image, module, guest_port }) {
   if (!place) throw new Error("thread.start_module in a worker that was not booted for modules");
-  const status = runModule(place, slot, generation, module, (compiled, bytes) =>
+  const shared = guest_port && (await messageFrom(guest_port));
+  const status = shared ? runThread(place, slot, generation, shared) : runModule(place, slot, generation, module, (compiled, bytes) =>
     parent.post({ m: MESSAGE.THREAD_COMPILED, worker, image, module: compiled, bytes }),
   );
   parent.post({ m: MESSAGE.THREAD_EXITED, worker, slot, generation, status, touched_pages: -1 });
@@ -86,11 +88,7 @@ parent.listen((m) => {
       crashed(m.slot, e);
     }
   } else if (m.m === MESSAGE.THREAD_START_MODULE) {
-    try {
-      startModule(m);
-    } catch (e) {
-      crashed(m.slot, e);
-    }
+    startModule(m).catch((e) => crashed(m.slot, e));
   } else if (m.m === MESSAGE.THREAD_THROW) {
     if (m.locked) kernel?.holdLock();
     crashed(-1, new Error("thrown by a test"));

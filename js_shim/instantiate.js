@@ -5,7 +5,7 @@
  *
  * TextDecoder and crypto refuse shared memory: what they touch goes through a scratch array.
  */
-import { ABI_HASH32, KERNEL_COUNTERS, NOTIFY, ROLE, START, THREAD_RECORD } from "./gen/abi.js";
+import { ABI_HASH32, KERNEL_COUNTERS, NOTIFY, ROLE, THREAD_RECORD } from "./gen/abi.js";
 import { jitLinker } from "./jit_link.js";
 
 const PAGE = 65536;
@@ -154,10 +154,11 @@ export function instantiate(o) {
 
 /**
  * The notify import of a worker that runs guest threads: the owner by `post`, the kernel worker by its port. A new
- * thread wants our guest memory, and we are about to block: it travels ahead on a port of its own, so that nobody
- * between us and the new worker ever holds it (a stray reference keeps a whole memory alive).
+ * thread wants our guest memory (`share`: by START_* what its worker is sent), and we are about to block: it travels ahead
+ * on a port of its own, so that nobody between us and the new worker ever holds it (a stray reference keeps a whole memory
+ * alive).
  * @param {{post: (m: any, transfer?: any[]) => void, kernelPort: {postMessage: (m: any) => void}, worker: number,
- *   memory: WebAssembly.Memory, guestMemory: WebAssembly.Memory, records: () => number, message: string}} o
+ *   memory: WebAssembly.Memory, share: Map<number, any>, records: () => number, message: string}} o
  */
 export function threadNotify(o) {
   const startKind = THREAD_RECORD.start_kind >> 2;
@@ -167,9 +168,10 @@ export function threadNotify(o) {
     const m = { m: o.message, worker: o.worker, kind, arg, guest_port: /** @type {any} */ (null) };
     if (kind === NOTIFY.START) {
       const words = new Int32Array(o.memory.buffer, o.records() + arg * record, record >> 2);
-      if (Atomics.load(words, startKind) === START.THREAD) {
+      const shared = o.share.get(Atomics.load(words, startKind));
+      if (shared) {
         const { port1, port2 } = new MessageChannel();
-        port1.postMessage(o.guestMemory);
+        port1.postMessage(shared);
         m.guest_port = port2;
         return o.post(m, [port2]);
       }

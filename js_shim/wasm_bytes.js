@@ -1,13 +1,13 @@
 // @ts-check
 /**
  * Owns: what must be read or changed in a WebAssembly module's bytes before the engine compiles it: is it a component, a cap
- * on its memory. And the module of trampolines that wasi.js links to. WebAssembly core specification, "Binary Format".
- * Callers: wasi.js. No policy.
+ * on its memory, which memory it imports. And the module of trampolines that wasi.js links to. WebAssembly core specification, "Binary Format".
+ * Callers: wasi.js, boot_role.js. No policy.
  */
 
 const PAGE = 65536;
 const EXTERN = Object.freeze({ FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3, TAG: 4 }); // an import's kind
-const SECTION = Object.freeze({ TYPE: 1, IMPORT: 2, FUNCTION: 3, TABLE: 4, MEMORY: 5, EXPORT: 7, CODE: 10 });
+const SECTION = Object.freeze({ TYPE: 1, IMPORT: 2, FUNCTION: 3, TABLE: 4, MEMORY: 5, EXPORT: 7, CODE: 10, DATA_COUNT: 12 });
 
 /** What makes a module unfit to run here: its text goes to the process's stderr. */
 export class Refusal extends Error {}
@@ -95,27 +95,105 @@ function cappedMemory(r, cap) {
   return [...leb(flags | 1), ...leb(least), ...leb(Math.min(most, cap))];
 }
 
-/** The import section with every memory capped. @param {Reader} r @param {number} cap */
-function cappedImports(r, cap) {
+/** Past one import whose names have been read: its kind, and for a memory the limits' flags. @param {Reader} r */
+function skipImport(r) {
+  const kind = r.byte();
+  if (kind === EXTERN.FUNCTION) r.u();
+  else if (kind === EXTERN.TABLE) r.byte(), r.u() & 1 ? (r.u(), r.u()) : r.u();
+  else if (kind === EXTERN.GLOBAL) r.byte(), r.byte();
+  else if (kind === EXTERN.TAG) r.byte(), r.u();
+  else throw new Refusal("not a valid WebAssembly module: it has an import of an unknown kind");
+}
+
+/** @param {Reader} r a name's length is next */
+function name(r) {
+  const bytes = r.u();
+  r.skip(bytes);
+  return new TextDecoder().decode(r.bytes.slice(r.at - bytes, r.at));
+}
+
+/**
+ * The import section with every memory's type replaced.
+ * @param {Reader} r @param {(r: Reader, from: string, as: string) => number[]} memory reads one, returns its new bytes
+ */
+function importsWith(r, memory) {
   const count = r.u();
   const out = leb(count);
   for (let i = 0; i < count; i++) {
-    const from = r.at;
-    r.skip(r.u());
-    r.skip(r.u());
-    const kind = r.byte();
-    if (kind === EXTERN.MEMORY) {
-      for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
-      out.push(...cappedMemory(r, cap));
-      continue;
+    const start = r.at;
+    const [from, as] = [name(r), name(r)];
+    let end = 0;
+    /** @type {number[]} */
+    let type = [];
+    if (r.bytes[r.at] === EXTERN.MEMORY) {
+      r.byte();
+      end = r.at;
+      type = memory(r, from, as);
+    } else {
+      skipImport(r);
+      end = r.at;
     }
-    if (kind === EXTERN.FUNCTION) r.u();
-    else if (kind === EXTERN.TABLE) r.byte(), r.u() & 1 ? (r.u(), r.u()) : r.u();
-    else if (kind === EXTERN.GLOBAL) r.byte(), r.byte();
-    else if (kind === EXTERN.TAG) r.byte(), r.u();
-    else throw new Refusal("not a valid WebAssembly module: it has an import of an unknown kind");
-    for (let j = from; j < r.at; j++) out.push(r.bytes[j]);
+    for (let j = start; j < end; j++) out.push(r.bytes[j]);
+    out.push(...type);
   }
+  return out;
+}
+
+/**
+ * The memory a module imports, or null. Pages of 64 KiB; maximum -1: none said.
+ * @typedef {{module: string, name: string, initial: number, maximum: number, shared: boolean}} ImportedMemory
+ * @param {Uint8Array} bytes @returns {ImportedMemory | null} @throws {Refusal}
+ */
+export function importedMemory(bytes) {
+  for (const r = new Reader(bytes, 8, bytes.length); r.at < r.end; ) {
+    const id = r.byte();
+    const size = r.u();
+    const body = new Reader(bytes, r.at, r.at + size);
+    r.skip(size);
+    if (id === SECTION.IMPORT) {
+      /** @type {ImportedMemory[]} */
+      const found = [];
+      importsWith(body, (m, module, as) => {
+        const flags = m.u();
+        const initial = m.u();
+        found.push({ module, name: as, initial, maximum: flags & 1 ? m.u() : -1, shared: (flags & 2) !== 0 });
+        return [];
+      });
+      if (found.length > 1) throw new Refusal("it imports more than one memory");
+      return found[0] ?? null;
+    }
+    if (id > SECTION.IMPORT && id < SECTION.DATA_COUNT) return null;
+  }
+  return null;
+}
+
+/** kernel-wasi.wasm for a shared guest memory: the one import's type is changed. @param {Uint8Array} bytes */
+export const sharedVariant = (bytes) =>
+  withImports(bytes, (r, from) => {
+    const flags = r.u();
+    const least = r.u();
+    const most = flags & 1 ? r.u() : PAGE;
+    return from === "guest_memory" ? [3, ...leb(least), ...leb(most)] : [flags, ...leb(least), ...(flags & 1 ? leb(most) : [])];
+  });
+
+/** @param {Uint8Array} bytes @param {(r: Reader, from: string, as: string) => number[]} memory @returns {Uint8Array} */
+const withImports = (bytes, memory) => rewritten(bytes, (id, body) => (id === SECTION.IMPORT ? importsWith(body, memory) : null));
+
+/** @param {Uint8Array} bytes @param {(id: number, body: Reader) => number[] | null} change null: leave the section */
+function rewritten(bytes, change) {
+  const parts = [bytes.subarray(0, 8)];
+  for (const r = new Reader(bytes, 8, bytes.length); r.at < r.end; ) {
+    const from = r.at;
+    const id = r.byte();
+    const size = r.u();
+    const body = new Reader(bytes, r.at, r.at + size);
+    r.skip(size);
+    const changed = change(id, body);
+    parts.push(changed ? new Uint8Array(section(id, changed)) : bytes.subarray(from, r.at));
+  }
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) out.set(p, at), (at += p.length);
   return out;
 }
 
@@ -124,25 +202,12 @@ function cappedImports(r, cap) {
  * @param {Uint8Array} bytes @param {number} cap @returns {Uint8Array} @throws {Refusal}
  */
 export function capMemory(bytes, cap) {
-  const parts = [bytes.subarray(0, 8)];
-  for (const r = new Reader(bytes, 8, bytes.length); r.at < r.end; ) {
-    const from = r.at;
-    const id = r.byte();
-    const size = r.u();
-    const body = new Reader(bytes, r.at, r.at + size);
-    r.skip(size);
-    if (id === SECTION.IMPORT) parts.push(new Uint8Array(section(id, cappedImports(body, cap))));
-    else if (id === SECTION.MEMORY) {
-      const count = body.u();
-      const memories = [];
-      for (let i = 0; i < count; i++) memories.push(cappedMemory(body, cap));
-      parts.push(new Uint8Array(section(id, vector(memories))));
-    } else parts.push(bytes.subarray(from, r.at));
-  }
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const p of parts) out.set(p, at), (at += p.length);
-  return out;
+  return rewritten(bytes, (id, body) => {
+    if (id === SECTION.IMPORT) return importsWith(body, (r) => cappedMemory(r, cap));
+    if (id !== SECTION.MEMORY) return null;
+    const count = body.u();
+    return vector(Array.from({ length: count }, () => cappedMemory(body, cap)));
+  });
 }
 
 /**

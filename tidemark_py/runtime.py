@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .abi.gen import messages as m
+from .abi.gen.abi import WasiCapability
 from .channel.later import Later
 from .channel.port import Port
 from .errors import BootError, InternalError, KernelPanic, RuntimeClosed, TidemarkError, WorkerCrashed
@@ -569,9 +570,8 @@ class Runtime(MachineHandles, NetEvents):
         Streams: PIPE, DEVNULL, STDOUT (stderr only), a descriptor of init, or None: nothing to read, and output goes to
         Python's own stdout and stderr. tty: a terminal for all three, (rows, columns) or True for 24x80; then stdin and
         stdout are its two directions. pass_fds: number in the child -> descriptor of init. preopens: what WebAssembly
-        modules see, by the name they see: {"/": "/srv/app"}; it and capabilities hold for all that is started from
-        there. Raises FileNotFoundError,
-        PermissionError, OSError(ENOEXEC) ... naming argv[0].
+        modules see, by the name they see: {"/": "/srv/app"}, {} nothing; it and capabilities hold for all that is
+        started from there. Raises FileNotFoundError, PermissionError, OSError(ENOEXEC) ... naming argv[0].
         """
         arguments = [str(a) for a in argv]
         copy_out = stdout is None and stderr is None and not tty
@@ -596,7 +596,7 @@ class Runtime(MachineHandles, NetEvents):
             umask=umask,
             memory_limit=memory_limit,
             preopens=[text for name, directory in (preopens or {}).items() for text in (directory, name)],
-            capabilities=capabilities,
+            capabilities=capabilities | (WasiCapability.NO_PREOPENS if preopens is not None and not preopens else 0),
         )
         port = self._kernel
         self._processes_may_run = True

@@ -7,6 +7,7 @@ import { ABI_HASH32, KERNEL_COUNTERS, NOTIFY, ROLE, START, THREAD_RECORD } from 
 import { MESSAGE } from "../../js_shim/gen/messages.js";
 import { KernelPanic, instantiate, threadNotify } from "../../js_shim/instantiate.js";
 import { startWorker } from "../../js_shim/platform.js";
+import { capMemory, importedMemory, sharedVariant } from "../../js_shim/wasm_bytes.js";
 
 const module = new WebAssembly.Module(readFileSync(/** @type {string} */ (process.env.KERNEL_WASM)));
 const newKernelMemory = () => new WebAssembly.Memory({ initial: 1024, maximum: 65535, shared: true });
@@ -75,7 +76,7 @@ test("a new thread's notification carries the guest memory on a port of its own"
     kernelPort: { postMessage: (m) => told.push(m) },
     worker: 5,
     memory,
-    guestMemory,
+    share: new Map([[START.THREAD, guestMemory]]),
     records: () => records,
     message: MESSAGE.KERNEL_NOTIFIED,
   });
@@ -121,4 +122,43 @@ test("a thread worker boots, refuses a stale start, reports a throw", async () =
 test("a worker whose script does not load fails once", async () => {
   const text = await new Promise((resolve) => startWorker("file:///nowhere/none.js", "n", () => {}, resolve));
   assert.match(String(text), /nowhere/);
+});
+
+/** A module that imports a function f of m and a memory k.mem, limits as given. @param {number[]} limits */
+const importer = (...limits) =>
+  new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...[1, 4, 1, 0x60, 0, 0],
+    ...[2, 1 + 6 + 7 + limits.length, 2, 1, 0x6d, 1, 0x66, 0, 0, 1, 0x6b, 3, 0x6d, 0x65, 0x6d, 2, ...limits],
+    ...[3, 2, 1, 0],
+    ...[10, 4, 1, 2, 0, 0x0b],
+  ]);
+
+test("the memory a module imports is read, capped and told", () => {
+  const told = (/** @type {Uint8Array} */ bytes) => {
+    new WebAssembly.Module(/** @type {any} */ (bytes)); // it is valid
+    return importedMemory(bytes);
+  };
+  const memory = { module: "k", name: "mem" };
+  assert.deepEqual(told(importer(0, 2)), { ...memory, initial: 2, maximum: -1, shared: false });
+  assert.deepEqual(told(importer(3, 2, 200, 1)), { ...memory, initial: 2, maximum: 200, shared: true });
+  assert.deepEqual(told(capMemory(importer(3, 2, 200, 1), 9)), { ...memory, initial: 2, maximum: 9, shared: true });
+  assert.deepEqual(told(capMemory(importer(0, 2), 9)), { ...memory, initial: 2, maximum: 9, shared: false });
+  assert.throws(() => capMemory(importer(0, 2), 1), /it needs 0.125 MiB of memory to start, its limit is 0.0625 MiB/);
+  assert.equal(importedMemory(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 3, 2, 1, 0])), null);
+  for (let end = 15; end < 31; end++) assert.throws(() => importedMemory(importer(3, 2, 200, 1).subarray(0, end)), /cut off/);
+});
+
+test("the kernel for shared module memories links to nothing else", () => {
+  const plain = new Uint8Array(readFileSync(/** @type {string} */ (process.env.KERNEL_WASM).replace("kernel.wasm", "kernel-wasi.wasm")));
+  const shared = new WebAssembly.Module(/** @type {any} */ (sharedVariant(plain)));
+  const module = new WebAssembly.Module(plain);
+  assert.deepEqual(WebAssembly.Module.imports(shared), WebAssembly.Module.imports(module));
+  const small = { initial: 1, maximum: 1 };
+  const options = { notify: () => {}, log: () => {}, instance: 0, memory: newKernelMemory() };
+  const link = (/** @type {any} */ m, /** @type {boolean} */ s) => instantiate({ ...options, module: m, guestMemory: new WebAssembly.Memory({ ...small, shared: s }) });
+  link(module, false);
+  link(shared, true);
+  assert.throws(() => link(shared, false), WebAssembly.LinkError);
+  assert.throws(() => link(module, true), WebAssembly.LinkError);
 });

@@ -90,6 +90,20 @@ CASES = (
         "/tmp/k: this is a WebAssembly component (WASI preview 2): only core modules for WASI preview 1 "
         "(wasi_snapshot_preview1) run here\n",
     ),
+    Case("threads", "/threads.wasm sum | cat | tr a-z A-Z; /threads.wasm sum", "100000 OWN\n100000 own\n"),
+    Case("threads_share_files", "/threads.wasm files; cat /tmp/by-a-thread", "from the thread\n" * 2),
+    Case("threads_one_after_another", "/threads.wasm again", "20"),
+    Case("proc_exit_in_a_thread", "/threads.wasm leave", "a thread leaves\n", 7),
+    Case("trap_in_a_thread", "/threads.wasm bang", "", 134, "/threads.wasm: trap: unreachable in bang (function "),
+    Case(
+        "main_thread_ends", "mkfifo /tmp/g; exec 9<>/tmp/g; /threads.wasm return <&9; echo $?", "9\n"
+    ),  # one of its threads reads, another waits on memory
+    Case(
+        "threads_killed",
+        "mkfifo /tmp/f; /threads.wasm kill > /tmp/f & read x < /tmp/f; kill $!; wait $!; echo $x $?",
+        "spinning 143\n",
+    ),
+    Case("no_memory_to_share", "/threadless.wasm", "", 126, "it starts threads, but imports no shared memory for them"),
     Case("not_wasm", "printf '\\1asm' > /tmp/n; chmod +x /tmp/n; /tmp/n 2>/dev/null; test $? -gt 0"),
     Case("afterwards", "/broken.wasm trap 2>/dev/null; printf ok | /upper.wasm", "OK"),
 )
@@ -119,7 +133,7 @@ def run(session: Session, command: Command) -> tuple[str, int, str]:
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
 def test_module(session: Session, case: Case) -> None:
     """The script's output, exit code and what is said on stderr."""
-    out, code, err = run(session, Command(["busybox", "sh", "-c", case.script], timeout_s=30))
+    out, code, err = run(session, Command(["busybox", "sh", "-c", case.script], timeout_s=120))
     assert (out, code) == (case.out, case.code), err
     assert case.err in err
 

@@ -82,7 +82,18 @@ def build(
 MODULES = ROOT / "tests" / "workload" / "modules"
 # Names are kept (no -s): a trap is told with the function it was in.
 MODULE_FLAGS = ("-target", "wasm32-wasi", "-O1", "-g0", "-std=gnu17", "-Wall", "-Wextra", "-fno-sanitize=all")
-LIBRARY = "library"  # of this name: a module without _start
+# By name: a module without _start; one with shared memory and no C library.
+MODULE_EXTRA = {
+    "library": ("-mexec-model=reactor",),
+    "threadless": ("-nostdlib", "-Wl,--no-entry"),
+    "threads": (
+        "-mcpu=generic+atomics+bulk_memory",
+        "-nostdlib",
+        "-fno-builtin",
+        "-Wl,--no-entry",
+        "-Wl,--import-memory,--export-memory,--shared-memory,--max-memory=67108864",
+    ),
+}
 
 
 def modules() -> Path:
@@ -91,7 +102,7 @@ def modules() -> Path:
     with exclusive("modules"):
         folder.mkdir(parents=True, exist_ok=True)
         for source in sorted(MODULES.glob("*.c")):
-            extra = ("-mexec-model=reactor",) if source.stem == LIBRARY else ()
+            extra = MODULE_EXTRA.get(source.stem, ())
             command: list[str | Path] = [zig(), "cc", *MODULE_FLAGS, *extra, source]
             digest = hashlib.sha256(repr((MODULE_FLAGS, extra)).encode() + source.read_bytes()).hexdigest()
             out, stamp = folder / f"{source.stem}.wasm", BUILD / f"modules.{source.stem}.stamp"

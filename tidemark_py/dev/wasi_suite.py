@@ -1,7 +1,7 @@
 """`build.py wasi DIR`: runs a directory of WASI preview 1 test modules as processes here and prints a table.
 
 DIR is laid out as the official test suite's: NAME.wasm with an optional NAME.json beside it: args, env, dirs
-(directories beside it that the module gets under their name), exit_code, stdout, stderr.
+(directories beside it that the module gets under their name, else none), exit_code, stdout, stderr.
 Nothing of it is part of this project.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ def _run(session: Session, module: Path, guest: str) -> Result:
     preopens = {name: f"{guest}/{name}" for name in spec.get("dirs", [])}
     argv = [f"{guest}/{module.name}", *map(str, spec.get("args", []))]
     env = {str(k): str(v) for k, v in spec.get("env", {}).items()}
-    ended = session.run(Command(argv, env, guest, b"", TIMEOUT_S, False, preopens), output)
+    stdin = None  # a pipe that stays open and empty
+    ended = session.run(Command(argv, env, guest, stdin, TIMEOUT_S, False, preopens), output)
     wrong = []
     if ended.exit_code != spec.get("exit_code", 0):
         wrong.append(f"exit code {ended.exit_code}")
@@ -62,7 +64,11 @@ def run(directory: Path, host: str) -> int:
     wheel_build.build()
     pyodide_files.snapshot()
     with tempfile.TemporaryDirectory(prefix="tidemark-suite-") as work:
-        layer = layer_build.directory_layer(directory, "/suite", "suite")
+        copy = Path(work) / "suite"
+        shutil.copytree(directory, copy, symlinks=True)
+        for module in copy.rglob("*.wasm"):
+            module.chmod(0o755)
+        layer = layer_build.directory_layer(copy, "/suite", "suite")
         path = Path(work) / "suite.tdl"
         path.write_bytes(b"".join(layer.dump()))
         with Session([path], host) as session:

@@ -12,6 +12,7 @@ from .abigen_c import MARK, c_int
 
 Row = dict[str, Any]
 C_TYPE = {"i32": "u32", "i64": "u64"}
+RETURNS = {"errno": "  return wasi_errno(r);", "tid": "  return r > 0 ? (u32)r : 0 - wasi_errno(r);", "nothing": ""}
 
 
 def functions(table: Row) -> list[Row]:
@@ -25,12 +26,13 @@ def functions(table: Row) -> list[Row]:
             "lock": True,
             "returns": "errno",
             "capability": "",
+            "import": row["name"],
             **row,
             "names": [name for name, _, _ in pairs],
             "types": types,
         }
-        if set(types) - set(C_TYPE) or full["module"] not in table["modules"]:
-            raise ValueError(f"wasi.toml {row['name']}: unknown type or module")
+        if set(types) - set(C_TYPE) or full["module"] not in table["modules"] or full["returns"] not in RETURNS:
+            raise ValueError(f"wasi.toml {row['name']}: unknown type, module or result")
         rows.append(full)
     return rows
 
@@ -67,7 +69,7 @@ def _wrapper(row: Row) -> str:
     if not row["lock"]:
         return f"{head};\n{head} {{ return wasi_errno({call}); }}"
     body = ["  i64 r;", "  do {", "    wasi_enter();", f"    r = {call};", "  } while (wasi_leave(r));"]
-    body += [] if result == "void" else ["  return wasi_errno(r);"]
+    body += [RETURNS[row["returns"]]] if result != "void" else []
     return "\n".join([f"{head};", f"{head} {{", *body, "}"])
 
 
@@ -87,13 +89,13 @@ def wasi_c(table: Row) -> str:
 
 def wasi_js(table: Row) -> str:
     """WASI_IMPORTS: what the shim links, in the order of its table."""
-    out = ["/** What a WebAssembly module may import: i = i32, j = i64; result: an errno, or nothing. */"]
+    out = ["/** What a module may import; call: the kernel's export; i = i32, j = i64; result: one, or nothing. */"]
     out.append("export const WASI_IMPORTS = Object.freeze([")
     for r in functions(table):
         params = "".join("i" if t == "i32" else "j" for t in r["types"])
         result = "" if r["returns"] == "nothing" else "i"
         out.append(
-            f'  {{ module: "{r["module"]}", name: "{r["name"]}", params: "{params}", result: "{result}", '
-            f'capability: "{r["capability"]}" }},'
+            f'  {{ module: "{r["module"]}", name: "{r["import"]}", call: "wasi_{r["name"]}", params: "{params}", '
+            f'result: "{result}", capability: "{r["capability"]}" }},'
         )
     return "\n".join([*out, "]);"])

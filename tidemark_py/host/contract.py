@@ -131,7 +131,7 @@ class Host(Protocol):
         """module, memory, guest_initial_pages, guest_max_pages for thread.boot."""
 
     def module_boot_options(self) -> dict[str, Any] | None:
-        """The same for a worker that runs modules: with variant, guest_memory; None: modules cannot run here."""
+        """The same for workers that run modules: variant, shared_variant, guest_memory; None: they cannot run here."""
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
         """Run `callback` on this worker's event loop."""

@@ -717,12 +717,13 @@ class FakeHost:
             "guest_initial_pages": 18,
             "guest_max_pages": 1024,
             "variant": None,
+            "shared_variant": None,
             "guest_memory": None,
         }
 
     def module_boot_options(self) -> dict[str, Any] | None:
         """Likewise."""
-        return {**self.thread_boot_options(), "variant": "variant"}
+        return {**self.thread_boot_options(), "variant": "variant", "shared_variant": "shared"}
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
         """The loop's."""

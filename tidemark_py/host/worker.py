@@ -191,6 +191,7 @@ class WorkerHost:
             "guest_initial_pages": self._head_pages,
             "guest_max_pages": int(self._options.guest_max_pages),
             "variant": None,
+            "shared_variant": None,
             "guest_memory": None,
         }
 
@@ -202,10 +203,11 @@ class WorkerHost:
                 return None
             memory = self._shim.newMemory(self._head_pages, self._head_pages)
             try:
-                module = js.WebAssembly.Module.new(variant)
+                plain, shared = self._shim.compileVariants(variant)
             except JsException as e:
                 raise BootError(f"kernel-wasi.wasm does not compile here: {text_of(e)}") from None
-            self._module_options = {**self.thread_boot_options(), "variant": module, "guest_memory": memory}
+            more = {"variant": plain, "shared_variant": shared, "guest_memory": memory}
+            self._module_options = {**self.thread_boot_options(), **more}
         return self._module_options
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 Owner: the process owner, which never blocks. A worker and the guest memory it made stay paired; threads of one process
 are a group on the memory of the worker that made it. Nobody outside a group ever holds its memory, so a worker goes
 back to the pool only when no other thread of its group runs, and the borrowers are terminated first.
-A worker for WebAssembly modules makes no memory (the module does) and is ended after one process. They are kept ready
+A worker for WebAssembly modules makes no memory (the module does) and is ended after one thread. They are kept ready
 only once a first module has run; compiled modules are kept by image, the last used ones.
 Missing: a wait cell that hands a process's next thread to its idle worker without Python (DESIGN.md section 3).
 """
@@ -89,7 +89,7 @@ class WorkerPool:
         self.workers: dict[int, PoolWorker] = {}
         self._idle: list[PoolWorker] = []
         self._idle_for_modules: list[PoolWorker] = []
-        self._waiting_modules: deque[tuple[int, int, int]] = deque()
+        self._waiting_modules: deque[tuple[int, int, int, Any]] = deque()
         self._modules_wanted = 0  # idle workers for modules to keep
         self._modules: OrderedDict[int, tuple[Any, int]] = OrderedDict()  # image -> module, bytes of its file
         self._waiting: deque[tuple[int, int]] = deque()
@@ -115,16 +115,16 @@ class WorkerPool:
             self._make(None)
             wanted -= 1
 
-    def run_module(self, slot: int, generation: int, image: int) -> None:
-        """Give a thread whose process is a module to a worker, now or when one is there."""
+    def run_module(self, slot: int, generation: int, image: int, guest_port: Any = None) -> None:
+        """Give a thread whose process is a module to a worker, now or when one is there. guest_port: not the first."""
         if self._host.module_boot_options() is None:
             self._refused(slot, generation)
             return
         self._modules_wanted = MODULE_IDLE_TARGET
         if self._idle_for_modules:
-            self._start_module(self._idle_for_modules.pop(), slot, generation, image)
+            self._start_module(self._idle_for_modules.pop(), slot, generation, image, guest_port)
         else:
-            self._waiting_modules.append((slot, generation, image))
+            self._waiting_modules.append((slot, generation, image, guest_port))
             self._give_up_if_hopeless()
         self.refill()
 
@@ -294,7 +294,7 @@ class WorkerPool:
         worker.handle.post(encode(ThreadStart(slot, generation)), [])
         self._started(slot, generation)
 
-    def _start_module(self, worker: PoolWorker, slot: int, generation: int, image: int) -> None:
+    def _start_module(self, worker: PoolWorker, slot: int, generation: int, image: int, guest_port: Any) -> None:
         worker.state = WorkerState.RUNNING
         worker.slot, worker.generation = slot, generation
         self.handed_over += 1
@@ -303,7 +303,8 @@ class WorkerPool:
         if image in self._modules:
             self._modules.move_to_end(image)
             module = self._modules[image][0]
-        worker.handle.post(encode(ThreadStartModule(slot, generation, image, module)), [])
+        message = ThreadStartModule(slot, generation, image, module, guest_port)
+        worker.handle.post(encode(message), [guest_port] if guest_port is not None else [])
         self._started(slot, generation)
 
     def _to_idle(self, worker: PoolWorker) -> None:
@@ -363,5 +364,7 @@ class WorkerPool:
         while self._waiting:
             self._refused(*self._waiting.popleft())
         while self._waiting_modules:
-            slot, generation, _ = self._waiting_modules.popleft()
+            slot, generation, _, guest_port = self._waiting_modules.popleft()
+            if guest_port is not None:
+                guest_port.close()
             self._refused(slot, generation)

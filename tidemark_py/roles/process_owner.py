@@ -91,6 +91,8 @@ class ProcessOwner:
             self.pool.run_beside(record.memory_owner, guest_port, arg, record.generation)
         elif record.start_kind == Start.WASI:
             self.pool.run_module(arg, record.generation, record.image)
+        elif record.start_kind == Start.WASI_THREAD:
+            self.pool.run_module(arg, record.generation, 0, guest_port)
         else:
             self.pool.run(arg, record.generation)
 

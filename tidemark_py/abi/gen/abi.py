@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "f219be1af2e7463c8240e236a0072baeff7a1f3755debc5f2ca648b3bd1ce499"
-ABI_HASH32: Final = 0xf219be1a
+ABI_HASH: Final = "add5653ac8056bf676ced57ebeb5f3aac60fdb4a8794fcb1f1a90cb4f02d8b0b"
+ABI_HASH32: Final = 0xadd5653a
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -352,6 +352,7 @@ class Start(IntEnum):
     THREAD = 3  # on the memory of memory_owner
     WASI = 4  # a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality)
     RESTORE = 5  # fresh memory, pages and registers of a saved machine
+    WASI_THREAD = 6  # a worker for WebAssembly modules: on the memory and module that come with the notification (wasi-threads)
 
 
 class Role(IntEnum):
@@ -528,6 +529,7 @@ class WasiCapability(IntEnum):
 
     READY = 1  # tidemark.ready
     LOG = 2  # tidemark.log
+    NO_PREOPENS = 128  # with no preopens named it gets none, instead of the default
     SAY_BEFORE = 256  # READY is said before _start
     SAY_AFTER = 512  # READY is said after the exported function ready, called before _start, has returned
 

@@ -1442,7 +1442,7 @@ class ThreadBoot(Message):
     """First message to a thread worker. It makes its guest memory (or takes guest_port's) and instantiates."""
 
     NAME: ClassVar[str] = "thread.boot"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("module", "object"), ("memory", "object"), ("worker", "int"), ("instance", "int"), ("guest_initial_pages", "int"), ("guest_max_pages", "int"), ("kernel_port", "object"), ("guest_port", "object"), ("variant", "object"), ("guest_memory", "object"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("module", "object"), ("memory", "object"), ("worker", "int"), ("instance", "int"), ("guest_initial_pages", "int"), ("guest_max_pages", "int"), ("kernel_port", "object"), ("guest_port", "object"), ("variant", "object"), ("shared_variant", "object"), ("guest_memory", "object"),)
     module: Any
     memory: Any
     worker: int
@@ -1452,6 +1452,7 @@ class ThreadBoot(Message):
     kernel_port: Any
     guest_port: Any
     variant: Any
+    shared_variant: Any
     guest_memory: Any
 
 
@@ -1470,11 +1471,12 @@ class ThreadStartModule(Message):
     """Run a thread whose process is a WebAssembly module, to its end."""
 
     NAME: ClassVar[str] = "thread.start_module"
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("slot", "int"), ("generation", "int"), ("image", "int"), ("module", "object"),)
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("slot", "int"), ("generation", "int"), ("image", "int"), ("module", "object"), ("guest_port", "object"),)
     slot: int
     generation: int
     image: int
     module: Any
+    guest_port: Any
 
 
 @dataclass(frozen=True, slots=True)

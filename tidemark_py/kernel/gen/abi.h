@@ -2269,6 +2269,7 @@
 #define START_THREAD 3 /* on the memory of memory_owner */
 #define START_WASI 4 /* a worker for WebAssembly modules: load the prepared image (spawn, or exec from another personality) */
 #define START_RESTORE 5 /* fresh memory, pages and registers of a saved machine */
+#define START_WASI_THREAD 6 /* a worker for WebAssembly modules: on the memory and module that come with the notification (wasi-threads) */
 
 /* ROLE_*: whom host_notify tells */
 #define ROLE_OWNER 0 /* process owner */
@@ -2397,6 +2398,7 @@
 /* WASI_CAPABILITY_*: spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1, and when it is said to be ready */
 #define WASI_CAPABILITY_READY 1 /* tidemark.ready */
 #define WASI_CAPABILITY_LOG 2 /* tidemark.log */
+#define WASI_CAPABILITY_NO_PREOPENS 128 /* with no preopens named it gets none, instead of the default */
 #define WASI_CAPABILITY_SAY_BEFORE 0x100 /* READY is said before _start */
 #define WASI_CAPABILITY_SAY_AFTER 0x200 /* READY is said after the exported function ready, called before _start, has returned */
 
@@ -2529,7 +2531,7 @@ struct spawn_request {
   u32 gid; /* group */
   u64 memory_limit; /* bytes, 0 = default */
   u32 umask; /* octal 022 mostly */
-  u32 preopens; /* pairs of strings after envp: directory, name the WebAssembly module sees; 0: the default */
+  u32 preopens; /* pairs of strings after envp: directory, name the WebAssembly module sees; 0: the default, or with WASI_CAPABILITY_NO_PREOPENS none */
   u32 capabilities; /* WASI_CAPABILITY_* granted */
   u32 reserved; /* zero */
 };

@@ -387,6 +387,15 @@ WASM_EXPORT("wasi_sock_shutdown") u32 wasi_sock_shutdown(u32 fd, u32 how) {
   } while (wasi_leave(r));
   return wasi_errno(r);
 }
+WASM_EXPORT("wasi_thread_spawn") u32 wasi_thread_spawn(u32 start_arg);
+WASM_EXPORT("wasi_thread_spawn") u32 wasi_thread_spawn(u32 start_arg) {
+  i64 r;
+  do {
+    wasi_enter();
+    r = wasi_do_thread_spawn(start_arg);
+  } while (wasi_leave(r));
+  return r > 0 ? (u32)r : 0 - wasi_errno(r);
+}
 WASM_EXPORT("wasi_ready") u32 wasi_ready(void);
 WASM_EXPORT("wasi_ready") u32 wasi_ready(void) {
   i64 r;

@@ -201,6 +201,7 @@ i64 wasi_do_sock_accept(u32 fd, u32 flags, u32 connection);
 i64 wasi_do_sock_recv(u32 fd, u32 iovs, u32 iovs_len, u32 flags, u32 received, u32 out_flags);
 i64 wasi_do_sock_send(u32 fd, u32 iovs, u32 iovs_len, u32 flags, u32 sent);
 i64 wasi_do_sock_shutdown(u32 fd, u32 how);
+i64 wasi_do_thread_spawn(u32 start_arg);
 i64 wasi_do_ready(void);
 i64 wasi_do_log(u32 text, u32 text_len);
 

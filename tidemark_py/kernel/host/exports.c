@@ -126,6 +126,10 @@ u32 EXPORT(tk_wasi_read)(double offset) { return wasi_module_read((u64)offset); 
 u32 EXPORT(tk_wasi_buffer)(void) { return (u32)(uintptr_t)current->process->wasi->buffer; }
 u32 EXPORT(tk_wasi_memory_limit)(void) { return current->process->wasi->memory_limit_pages; }
 u32 EXPORT(tk_wasi_capabilities)(void) { return current->process->wasi_options ? current->process->wasi_options->capabilities : 0; }
+i32 EXPORT(tk_wasi_tid)(void) { return current->tid; }
+u32 EXPORT(tk_wasi_argument)(void) { return current->module_argument; }
+void EXPORT(tk_wasi_thread_end)(void) { wasi_thread_end(); }
+u32 EXPORT(tk_wasi_fail_begin)(void) { return (u32)(uintptr_t)wasi_fail_begin(); }
 void EXPORT(tk_wasi_fail)(u32 bytes, i32 status) { wasi_fail(bytes, status); }
 i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
   /* A worker that died inside the kernel leaves the structures half changed: that is the end of this kernel. */

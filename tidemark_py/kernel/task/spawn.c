@@ -100,7 +100,7 @@ static void spawn_terminal(struct process *p, struct thread *t, u32 flags) {
 
 /* What modules are given, by this process and what it starts. */
 static int spawn_options(struct process *p, const struct request *r) {
-  if (!r->head.preopens && !r->head.capabilities) return 0;
+  if (!r->head.preopens && !r->head.capabilities) return 0; /* what it inherited */
   struct wasi_options *o = kmalloc(sizeof *o + r->preopens_bytes);
   if (!o) return -ENOMEM;
   *o = (struct wasi_options){.refs = 1, .capabilities = r->head.capabilities, .preopens = r->head.preopens};

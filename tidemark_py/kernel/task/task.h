@@ -160,6 +160,7 @@ struct thread {
   struct fs_context *host_fs; /* tk_root_use: what process->fs is while this host thread is in a call */
   i32 exit_code;
   u64 affinity;         /* sched_setaffinity: kept */
+  u32 module_argument;  /* what a module's further thread starts with */
   u32 free_next;        /* free list of slots: the longest free comes first */
 };
 

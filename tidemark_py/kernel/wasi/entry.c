@@ -67,7 +67,13 @@ u32 wasi_thread_start(u32 slot, u32 generation) {
 }
 
 bool wasi_is_over(void) { return over; }
-bool wasi_in_module(void) { return current && __atomic_load_n(&current->record->word, __ATOMIC_SEQ_CST) == THREAD_USER; }
+bool wasi_in_module(void) {
+  struct thread *t = current;
+  if (!t) return false;
+  u32 word = __atomic_load_n(&t->record->word, __ATOMIC_SEQ_CST);
+  if (t->instance != instance_id || word == THREAD_DEAD) wait_for_the_end(); /* killed while it trapped */
+  return word == THREAD_USER;
+}
 
 void wasi_text_to(i32 fd, const char *text, u32 bytes) {
   struct ofd *f = wasi_hold(fd);
@@ -79,20 +85,50 @@ void wasi_text_to(i32 fd, const char *text, u32 bytes) {
   ofd_put(f);
 }
 
-/* The shim: the module cannot start, or trapped. Why stands in the buffer and goes to stderr behind argv[0]; the process
- * ends with wait status `status`. */
-void wasi_fail(u32 bytes, i32 status) {
+/* The shim: the module cannot start, or trapped. Why goes to stderr behind argv[0]; the process ends with wait status
+ * `status`. One thread at a time is between the two. */
+u8 *wasi_fail_begin(void) {
   wasi_enter();
+  return current->process->wasi->buffer;
+}
+
+void wasi_fail(u32 bytes, i32 status) {
+  ASSERT_LOCKED();
   struct wasi *w = current->process->wasi;
   char *text = (char *)w->buffer;
   u32 name = (u32)strnlen(w->strings, 1024);
-  bytes = MIN(bytes, WASI_BUFFER_BYTES - name - 3);
+  bytes = MIN(bytes, WASI_FAIL_BYTES);
   memmove(text + name + 2, text, bytes);
   memcpy(text, w->strings, name);
   memcpy(text + name, ": ", 2);
   text[name + 2 + bytes] = '\n';
   wasi_text_to(2, text, name + 3 + bytes);
   task_exit_group(status);
+  thread_ends();
+}
+
+/* ---- further threads ---- */
+i64 wasi_do_thread_spawn(u32 start_arg) {
+  struct thread *self = current;
+  struct process *p = self->process;
+  struct thread *t = thread_new(p, 0);
+  if (!t) return -EAGAIN;
+  i32 tid = t->tid;
+  t->blocked = self->blocked;
+  t->module_argument = start_arg;
+  t->record->memory_owner = (i32)self->index;
+  event_post(EVENT_SPAWN, p->pid, tid, 3, t->index);
+  int r = task_hand_over(t, self, START_WASI_THREAD);
+  if (r < 0) {
+    thread_discard(t);
+    return r;
+  }
+  return tid;
+}
+
+void wasi_thread_end(void) {
+  wasi_enter();
+  task_exit_thread(0);
   thread_ends();
 }
 

@@ -155,9 +155,9 @@ i64 wasi_do_fd_prestat_dir_name(u32 fd, u32 path, u32 path_len) {
 
 /* ---- closing ---- */
 i64 wasi_do_fd_close(u32 fd) {
-  int r = fd_close(current->process->fds, (i32)fd);
-  if (!r) wasi_fd_forget((i32)fd);
-  return r;
+  /* first: the number may be another thread's before the close is through */
+  if (fd_get(current->process->fds, (i32)fd)) wasi_fd_forget((i32)fd);
+  return fd_close(current->process->fds, (i32)fd);
 }
 
 i64 wasi_do_fd_renumber(u32 fd, u32 to) {

@@ -90,7 +90,9 @@ int wasi_process_start(struct process *p, struct exec_image *e) {
   w->module = e->module, e->module = NULL;
   if (!(w->buffer = kpages_alloc(WASI_BUFFER_BYTES / PAGE_BYTES))) return -ENOMEM;
   w->memory_limit_pages = p->mm->limit_bytes < mm_guest_max() ? MAX((u32)(p->mm->limit_bytes / 65536), 1u) : 0;
-  return p->wasi_options && p->wasi_options->preopens ? preopens_asked(p, p->wasi_options) : preopens_default(p);
+  const struct wasi_options *o = p->wasi_options;
+  if (o && (o->preopens || (o->capabilities & WASI_CAPABILITY_NO_PREOPENS))) return preopens_asked(p, o);
+  return preopens_default(p);
 }
 
 void wasi_process_end(struct process *p) {

@@ -2,7 +2,8 @@
  * descriptors, pipes, sockets, clocks and signals. A WASI descriptor number is the process's descriptor number.
  *
  * The module runs in a worker of its own, in its own memory, which is memory 1 of the kernel instance beside it; its
- * imports are the exports that gen/wasi.c wraps around wasi_do_NAME. Handlers are called under the kernel lock with
+ * imports are the exports that gen/wasi.c wraps around wasi_do_NAME. Each further thread (wasi-threads) has a worker and
+ * an instance of the module of its own, on the same shared memory. Handlers are called under the kernel lock with
  * `current` a thread of such a process, and return 0 or -errno (or -(WASI_RESULT + n), gen/wasi.h).
  *
  * Modules have no signal handlers: an interrupted call is made again after a stop, or the process ends. A thread that
@@ -15,6 +16,7 @@
 #include "../task/exec.h"
 
 #define WASI_BUFFER_BYTES 65536u
+#define WASI_FAIL_BYTES 4096u
 
 struct wasi_fd {
   u64 refused, refused_inheriting; /* rights given up: fd_fdstat_set_rights, or never asked for in path_open */
@@ -38,6 +40,8 @@ struct wasi { /* process->wasi; owner: wasi/process.c */
 u32 wasi_thread_start(u32 slot, u32 generation); /* 0: module code may run; else a STATUS_* */
 bool wasi_is_over(void);                  /* the thread has ended: what was thrown is that */
 bool wasi_in_module(void);                /* a trap now is the module's */
+void wasi_thread_end(void);               /* a further thread's function has returned */
+u8 *wasi_fail_begin(void);                /* takes the lock: the caller puts text there (WASI_FAIL_BYTES), then wasi_fail */
 void wasi_fail(u32 bytes, i32 status);
 u64 wasi_module_bytes(void);
 u32 wasi_module_read(u64 offset);
