@@ -280,8 +280,8 @@ def bench_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="the figures as JSON")
     p.add_argument("--host", choices=("chromium", "node"), default="chromium")
     p.add_argument("--rounds", type=int, default=5, metavar="N", help="interleaved rounds the medians are of")
-    only = ("guests", "subprocess", "kernels")
-    p.add_argument("--only", choices=only, default="guests", help="guest programs, Python's own, compiled code")
+    only = ("guests", "subprocess", "kernels", "queues", "watching")
+    p.add_argument("--only", choices=only, default="guests", help="guest programs, Python's own, compiled code, ...")
     p.add_argument("--kernel", action="append", default=[], metavar="NAME", help="with --only kernels: these of them")
 
 
@@ -289,12 +289,16 @@ def bench_arguments(p: argparse.ArgumentParser) -> None:
 def bench(a: argparse.Namespace) -> int:
     """Figures in one run, each beside native and qemu-riscv64; or those of subprocess in a page."""
     from tidemark_py.dev import bench as benchmarks
-    from tidemark_py.dev import bench_kernels, bench_subprocess
+    from tidemark_py.dev import bench_kernels, bench_queues, bench_subprocess, bench_watching
     from tidemark_py.dev.run import checked
 
     programs()
     if a.only == "subprocess":
         return checked(lambda: bench_subprocess.bench(as_json=a.json))
+    if a.only == "queues":
+        return checked(lambda: bench_queues.bench(a.json, a.rounds))
+    if a.only == "watching":
+        return checked(lambda: bench_watching.bench(a.json, a.host, a.rounds))
     if a.only == "kernels":
         return checked(lambda: bench_kernels.bench(a.json, a.host, a.rounds, a.kernel))
     return checked(lambda: benchmarks.bench(as_json=a.json, host=a.host, rounds=a.rounds))

@@ -9,7 +9,9 @@
  */
 import { QUEUE_ALIGN, QUEUE_COMMITTED, QUEUE_HEAD_BYTES, QUEUE_PAD, SHARED_QUEUE as Q } from "./gen/abi.js";
 
+const FILL_BYTES = 256; // above: a typed array is quicker
 const MOST_BYTES = 2 ** 28;
+const LOOKS = 50; // before a consumer sleeps: about a microsecond
 const COMMITTED = QUEUE_COMMITTED | 0;
 const word = (/** @type {number} */ offset) => offset >> 2;
 const [HEAD, POPPED, CONSUMER_WAITS] = [word(Q.head), word(Q.popped), word(Q.consumer_waits)];
@@ -34,6 +36,10 @@ export class Queue {
     this.many = this.words[word(Q.many)] !== 0;
     this.heads = new Int32Array(buffer, address + Q.BYTES, capacity >> 2);
     this.bytes = new Uint8Array(buffer, address + Q.BYTES, capacity);
+    this.size = 0; // of what look() found
+    // What this end last saw of the other's word: looked at again only when that is used up.
+    this.seenHead = this.words[HEAD];
+    this.seenTail = this.seenHead;
     /** Bytes of the largest record. */
     this.most = capacity / 2 - QUEUE_HEAD_BYTES;
   }
@@ -51,35 +57,47 @@ export class Queue {
     if (bytes > this.most) throw new RangeError(`a record of ${bytes} bytes: this queue takes ${this.most}`);
     const { words } = this;
     const record = recordBytes(bytes);
+    if (!this.many) return this.reserveOwn(record);
     let tail = Atomics.load(words, TAIL);
     for (;;) {
       const left = this.capacity - (tail & this.mask);
       const skip = left < record ? left : 0;
       if ((tail + skip + record - Atomics.load(words, HEAD)) >>> 0 > this.capacity) {
-        if (!this.many) return -1;
         const now = Atomics.load(words, TAIL);
         if (now === tail) return -1;
         tail = now;
         continue;
       }
-      if (this.many) {
-        const found = Atomics.compareExchange(words, TAIL, tail, (tail + skip + record) | 0);
-        if (found !== tail) {
-          tail = found;
-          continue;
-        }
+      const found = Atomics.compareExchange(words, TAIL, tail, (tail + skip + record) | 0);
+      if (found !== tail) {
+        tail = found;
+        continue;
       }
       if (skip) Atomics.store(this.heads, (tail & this.mask) >> 2, QUEUE_PAD | skip);
       return ((tail + skip) & this.mask) + QUEUE_HEAD_BYTES;
     }
   }
 
+  /** reserve for the only producer: the consumer's word is looked at when the room last seen is used up. @param {number} record */
+  reserveOwn(record) {
+    const tail = this.words[TAIL]; // ours
+    const left = this.capacity - (tail & this.mask);
+    const skip = left < record ? left : 0;
+    if ((tail + skip + record - this.seenHead) >>> 0 > this.capacity) {
+      this.seenHead = Atomics.load(this.words, HEAD);
+      if ((tail + skip + record - this.seenHead) >>> 0 > this.capacity) return -1;
+    }
+    if (skip) this.heads[(tail & this.mask) >> 2] = QUEUE_PAD | skip; // nobody looks before tail has moved
+    return ((tail + skip) & this.mask) + QUEUE_HEAD_BYTES;
+  }
+
   /** The record at `place` is whole; wakes the consumer where it sleeps. @param {number} place @param {number} bytes */
   commit(place, bytes) {
     const { words } = this;
     const at = place - QUEUE_HEAD_BYTES;
-    Atomics.store(this.heads, at >> 2, COMMITTED | bytes);
-    if (!this.many) {
+    if (this.many) Atomics.store(this.heads, at >> 2, COMMITTED | bytes);
+    else {
+      this.heads[at >> 2] = COMMITTED | bytes;
       const tail = words[TAIL];
       Atomics.store(words, TAIL, (tail + ((at - tail) & this.mask) + recordBytes(bytes)) | 0);
     }
@@ -122,22 +140,22 @@ export class Queue {
     }
   }
 
-  /** The oldest record where it lies, until done(), or undefined. @returns {Uint8Array | undefined} */
-  front() {
+  /** The place in `bytes` of the oldest record, `size` bytes long, until done(); -1: there is none. */
+  look() {
     const { words } = this;
     let head = words[HEAD]; // ours
     for (;;) {
-      if (!this.many && Atomics.load(words, TAIL) === head) return undefined;
+      if (!this.many && this.seenTail === head && (this.seenTail = Atomics.load(words, TAIL)) === head) return -1;
       const at = head & this.mask;
-      const value = Atomics.load(this.heads, at >> 2);
+      const value = this.many ? Atomics.load(this.heads, at >> 2) : this.heads[at >> 2];
       if (value & QUEUE_PAD) {
         if (this.many) this.heads[at >> 2] = 0;
         head = (head + (value & ~QUEUE_PAD)) | 0;
         Atomics.store(words, HEAD, head);
       } else if (value & COMMITTED) {
-        const place = at + QUEUE_HEAD_BYTES;
-        return this.bytes.subarray(place, place + (value & ~COMMITTED));
-      } else return undefined;
+        this.size = value & ~COMMITTED;
+        return at + QUEUE_HEAD_BYTES;
+      } else return -1;
     }
   }
 
@@ -147,35 +165,46 @@ export class Queue {
     const head = words[HEAD];
     const at = head & this.mask;
     const record = recordBytes(this.heads[at >> 2] & ~COMMITTED);
-    if (this.many) this.bytes.fill(0, at, at + record);
+    if (this.many) {
+      if (record > FILL_BYTES) this.bytes.fill(0, at, at + record);
+      else for (let n = at >> 2, end = (at + record) >> 2; n < end; n++) this.heads[n] = 0;
+    }
     Atomics.store(words, HEAD, (head + record) | 0);
     if (!Atomics.load(words, PRODUCER_WAITS)) return;
     Atomics.add(words, POPPED, 1);
     Atomics.notify(words, POPPED);
   }
 
+  /** The oldest record where it lies, until done(), or undefined. @returns {Uint8Array | undefined} */
+  front() {
+    const place = this.look();
+    return place < 0 ? undefined : this.bytes.subarray(place, place + this.size);
+  }
+
   /** A copy of the oldest record, which is gone then, or undefined. @returns {Uint8Array | undefined} */
   pop() {
-    const record = this.front();
-    if (!record) return undefined;
-    const copy = record.slice();
+    const place = this.look();
+    if (place < 0) return undefined;
+    const copy = this.bytes.slice(place, place + this.size);
     this.done();
     return copy;
   }
 
-  /** front, asleep until there is one; undefined after `ms`. Workers only. @param {number} [ms] */
-  frontWait(ms = Infinity) {
-    const record = this.front();
-    if (record) return record;
+  /** look, asleep until there is one; -1 after `ms`. Workers only. @param {number} [ms] */
+  lookWait(ms = Infinity) {
+    for (let n = 0; n < LOOKS; n++) {
+      const place = this.look();
+      if (place >= 0) return place;
+    }
     const end = ms === Infinity ? ms : performance.now() + ms;
     Atomics.store(this.words, CONSUMER_WAITS, 1);
     try {
       for (;;) {
         const seen = Atomics.load(this.words, PUSHED);
-        const found = this.front();
-        if (found) return found;
+        const place = this.look();
+        if (place >= 0) return place;
         const left = end - performance.now();
-        if (left <= 0) return undefined;
+        if (left <= 0) return -1;
         Atomics.wait(this.words, PUSHED, seen, left);
       }
     } finally {
@@ -185,9 +214,10 @@ export class Queue {
 
   /** pop, asleep until there is one; undefined after `ms`. Workers only. @param {number} [ms] */
   popWait(ms) {
-    const record = this.frontWait(ms);
-    const copy = record?.slice();
-    if (record) this.done();
+    const place = this.lookWait(ms);
+    if (place < 0) return undefined;
+    const copy = this.bytes.slice(place, place + this.size);
+    this.done();
     return copy;
   }
 
@@ -196,7 +226,7 @@ export class Queue {
     Atomics.store(this.words, CONSUMER_WAITS, 1);
     try {
       const seen = Atomics.load(this.words, PUSHED);
-      if (this.front()) return;
+      if (this.look() >= 0) return;
       const wait = /** @type {any} */ (Atomics).waitAsync(this.words, PUSHED, seen);
       if (wait.async) await wait.value;
     } finally {

@@ -39,7 +39,12 @@ from .errors import AppError
 __all__ = ["App", "AppExit", "AppLimits", "Manifest", "ModuleFacts"]
 
 READY_LINE = b"READY\n"
-HOST_FUNCTIONS = {"ready": WasiCapability.READY, "log": WasiCapability.LOG}
+HOST_FUNCTIONS = {
+    "ready": WasiCapability.READY,
+    "log": WasiCapability.LOG,
+    "frame_open": WasiCapability.FRAMES,
+    "input_open": WasiCapability.FRAMES,
+}
 MANIFEST = "wapp.toml"
 APPS = "/var/lib/tidemark/apps"
 CHUNK_BYTES = 65536
@@ -221,7 +226,9 @@ def validate(facts: ModuleFacts, manifest: Manifest, ready: str) -> int:
             raise AppError(f"{manifest.name}: imports the host function {name}, which its manifest does not declare")
         if module == "tidemark" and name not in HOST_FUNCTIONS:
             raise AppError(f"{manifest.name}: there is no host function {name}: there are {sorted(HOST_FUNCTIONS)}")
-    granted = sum(HOST_FUNCTIONS[name] for name in manifest.host)
+    granted = 0
+    for name in manifest.host:
+        granted |= HOST_FUNCTIONS[name]
     if ready == "before":
         return granted | WasiCapability.SAY_BEFORE
     if "ready" not in facts.exports and ("tidemark", "ready") not in facts.imports:

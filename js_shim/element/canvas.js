@@ -12,13 +12,12 @@
  * Parts: canvas, notice. Keys: everything goes to the guest while the canvas has the focus; Escape twice leaves it.
  */
 
+import { ABS_X, ABS_Y, BTN_LEFT, BTN_MIDDLE, BTN_RIGHT, EV_ABS, EV_KEY, EV_REL, REL_WHEEL } from "../gen/input.js";
 import { commonOptions } from "./browser.js";
 import { SHARED, isDark } from "./looks.js";
 import { KEY_CODES } from "./keys.js";
 import { machineOf, whenSeen } from "./machine.js";
 
-const [EV_KEY, EV_REL, EV_ABS] = [1, 2, 3];
-const [BTN_LEFT, BTN_RIGHT, BTN_MIDDLE, REL_WHEEL] = [0x110, 0x111, 0x112, 8];
 const BUTTONS = [BTN_LEFT, BTN_MIDDLE, BTN_RIGHT];
 const [KEYBOARD, POINTER] = [0, 1];
 const LEAVE_MS = 500;
@@ -182,8 +181,8 @@ export class TidemarkCanvas extends HTMLElement {
     const box = canvas.getBoundingClientRect();
     const place = (/** @type {number} */ at, /** @type {number} */ size, /** @type {number} */ most) => Math.min(most - 1, Math.max(0, Math.floor((at / size) * most)));
     const events = [
-      EV_ABS, 0, place(e.clientX - box.left, box.width, this.#number("width", 640)),
-      EV_ABS, 1, place(e.clientY - box.top, box.height, this.#number("height", 480)),
+      EV_ABS, ABS_X, place(e.clientX - box.left, box.width, this.#number("width", 640)),
+      EV_ABS, ABS_Y, place(e.clientY - box.top, box.height, this.#number("height", 480)),
     ];
     if (e.type !== "pointermove") events.push(EV_KEY, BUTTONS[e.button] ?? BTN_LEFT, e.type === "pointerdown" ? 1 : 0);
     this.#send(POINTER, events);

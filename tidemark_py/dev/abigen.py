@@ -192,6 +192,7 @@ def outputs(root: Path) -> dict[Path, str]:
         kernel / "wasi.h": wasigen.wasi_h(t.wasi),
         kernel / "wasi.c": wasigen.wasi_c(t.wasi),
         js / "abi.js": abigen_js.abi_js(t),
+        js / "input.js": abigen_js.input_js(t),
         python / "__init__.py": '"""Generated from the tables of tidemark_py/abi: do not edit."""\n',
         python / "abi.py": abigen_py.abi_py(t),
         python / "guest.py": abigen_py.guest_py(t),

@@ -28,7 +28,14 @@ XTERM = {
     "LICENSE": "@xterm/xterm/LICENSE",
 }
 PROGRAMS = ("triangle", "particles")  # of site/programs: the layer "frames"
-ELEMENT = ("element.js", "element/*.js", "workers.js", "platform.js", "gen/messages.js")
+ELEMENT = (
+    "element.js",
+    "element/*.js",
+    "workers.js",
+    "platform.js",
+    "gen/messages.js",
+    "gen/input.js",
+)
 
 
 def build(out: Path = BUILD / "site", gallery: bool = False) -> Path:

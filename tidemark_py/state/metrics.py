@@ -1,7 +1,8 @@
 """Metrics: the kernel's histograms of durations (layout histogram) as counts and percentiles.
 
 Reads what tk_metrics_table has; durations come in buckets, four to each doubling of METRIC_UNIT_SHIFT's unit, so that a
-percentile is right to about a tenth. System calls are counted all and timed by sample, and each that slept.
+percentile is right to about a tenth. System calls are timed by sample, and each that slept; those that need no lock are
+counted by sample, too.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "add5653ac8056bf676ced57ebeb5f3aac60fdb4a8794fcb1f1a90cb4f02d8b0b"
-ABI_HASH32: Final = 0xadd5653a
+ABI_HASH: Final = "d8f2cca134cbefebeeab41ab7e88d00af32df3f9efb6977f44cf89475a3e14fe"
+ABI_HASH32: Final = 0xd8f2cca1
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -529,6 +529,7 @@ class WasiCapability(IntEnum):
 
     READY = 1  # tidemark.ready
     LOG = 2  # tidemark.log
+    FRAMES = 4  # tidemark.frame_open, tidemark.input_open
     NO_PREOPENS = 128  # with no preopens named it gets none, instead of the default
     SAY_BEFORE = 256  # READY is said before _start
     SAY_AFTER = 512  # READY is said after the exported function ready, called before _start, has returned

@@ -269,6 +269,12 @@ class Agent:
         state = await self.runtime.snapshot()
         return {"state": state.to_json(), "diagnostics": list(self.runtime.diagnostics)}
 
+    async def ask_measure(self, m: dict[str, Any]) -> dict[str, Any]:
+        """Histograms on or off; what they have."""
+        metrics = [dataclasses.asdict(metric) for metric in await self.runtime.metrics()]
+        await self.runtime.measure(bool(m["on"]))
+        return {"metrics": metrics}
+
     async def ask_fetches(self, _: dict[str, Any]) -> dict[str, Any]:
         """How far the lazy layers have come."""
         return {"fetches": [dataclasses.asdict(p) for p in self.runtime.fs.fetches.values()]}

@@ -28,8 +28,8 @@ static u32 bucket_of(u64 ns) {
   return MIN(4 * (top - 1) + (u32)(units >> (top - 2) & 3), METRIC_BUCKETS - 1u);
 }
 
-void metric_count(u32 id) {
-  if ((watching() & WATCH_METRICS) && id < METRICS) __atomic_add_fetch(&table[id].count, 1, __ATOMIC_RELAXED);
+void metric_count(u32 id, u32 n) {
+  if ((watching() & WATCH_METRICS) && id < METRICS) __atomic_add_fetch(&table[id].count, n, __ATOMIC_RELAXED);
 }
 
 void metric_add(u32 id, u64 ns) {
@@ -43,6 +43,6 @@ void metric_add(u32 id, u64 ns) {
 
 void phase_ended(u32 id, u64 start_ns) {
   u64 now = host_monotonic_ns();
-  metric_count(id), metric_add(id, now - start_ns);
+  metric_count(id, 1), metric_add(id, now - start_ns);
   if (phase_seen && (watching() & WATCH_TIMELINE) && kernel_lock_held()) phase_seen(id, start_ns, now);
 }

@@ -8,7 +8,7 @@ static inline u32 watching(void) { return __atomic_load_n(&counters.watching, __
 
 int metrics_set(bool on);               /* lock held; on: from zero. 0 or -ENOMEM */
 const struct histogram *metrics_now(void); /* METRIC_CALLS + SYSCALL_TABLE_ROWS of them; NULL: off */
-void metric_count(u32 id);
+void metric_count(u32 id, u32 n);
 void metric_add(u32 id, u64 ns); /* of something counted */
 
 /* A part of the kernel's work. 0 while nobody watches: then phase_end does nothing. */

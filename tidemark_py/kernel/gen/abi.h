@@ -2398,6 +2398,7 @@
 /* WASI_CAPABILITY_*: spawn_request.capabilities: what a module may import beyond wasi_snapshot_preview1, and when it is said to be ready */
 #define WASI_CAPABILITY_READY 1 /* tidemark.ready */
 #define WASI_CAPABILITY_LOG 2 /* tidemark.log */
+#define WASI_CAPABILITY_FRAMES 4 /* tidemark.frame_open, tidemark.input_open */
 #define WASI_CAPABILITY_NO_PREOPENS 128 /* with no preopens named it gets none, instead of the default */
 #define WASI_CAPABILITY_SAY_BEFORE 0x100 /* READY is said before _start */
 #define WASI_CAPABILITY_SAY_AFTER 0x200 /* READY is said after the exported function ready, called before _start, has returned */
@@ -2411,7 +2412,7 @@
 #define STAGING_BYTES 0x400000 /* staging memory of an attached role, guest addresses 0 .. here */
 #define METRIC_BUCKETS 112
 #define METRIC_UNIT_SHIFT 8 /* histogram.buckets: durations in units of 2^this ns; bucket u for u < 4, then four to each doubling */
-#define METRIC_SAMPLE 16 /* one system call of so many is timed; those that slept count with their sleep all the same */
+#define METRIC_SAMPLE 16 /* one system call of so many is timed, and of those that need no lock counted; those that slept count with their sleep all the same */
 #define QUEUE_COMMITTED 0x80000000u /* a record's head: it is whole */
 #define QUEUE_PAD 0x40000000 /* a record's head: nothing, up to the end of the ring */
 #define QUEUE_HEAD_BYTES 8

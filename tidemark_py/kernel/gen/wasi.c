@@ -414,6 +414,24 @@ WASM_EXPORT("wasi_log") u32 wasi_log(u32 text, u32 text_len) {
   } while (wasi_leave(r));
   return wasi_errno(r);
 }
+WASM_EXPORT("wasi_frame_open") u32 wasi_frame_open(u32 device, u32 opened);
+WASM_EXPORT("wasi_frame_open") u32 wasi_frame_open(u32 device, u32 opened) {
+  i64 r;
+  do {
+    wasi_enter();
+    r = wasi_do_frame_open(device, opened);
+  } while (wasi_leave(r));
+  return wasi_errno(r);
+}
+WASM_EXPORT("wasi_input_open") u32 wasi_input_open(u32 device, u32 opened);
+WASM_EXPORT("wasi_input_open") u32 wasi_input_open(u32 device, u32 opened) {
+  i64 r;
+  do {
+    wasi_enter();
+    r = wasi_do_input_open(device, opened);
+  } while (wasi_leave(r));
+  return wasi_errno(r);
+}
 
 u32 wasi_errno(i64 result) {
   if (result >= 0) return 0;

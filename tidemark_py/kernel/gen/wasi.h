@@ -204,5 +204,7 @@ i64 wasi_do_sock_shutdown(u32 fd, u32 how);
 i64 wasi_do_thread_spawn(u32 start_arg);
 i64 wasi_do_ready(void);
 i64 wasi_do_log(u32 text, u32 text_len);
+i64 wasi_do_frame_open(u32 device, u32 opened);
+i64 wasi_do_input_open(u32 device, u32 opened);
 
 #endif

@@ -19,7 +19,7 @@ void wake_noted(struct thread *t) {
 }
 
 void wait_ended(struct thread *t, u64 start_ns, u64 now_ns) {
-  if (t->woken_ns) metric_count(METRIC_WAKE), metric_add(METRIC_WAKE, now_ns > t->woken_ns ? now_ns - t->woken_ns : 0);
+  if (t->woken_ns) metric_count(METRIC_WAKE, 1), metric_add(METRIC_WAKE, now_ns > t->woken_ns ? now_ns - t->woken_ns : 0);
   u64 by = t->woken_ns ? (u64)(i64)t->woken_by : 0;
   t->woken_ns = 0;
   if (watching() & WATCH_TIMELINE) trace_note(t, TRACE_WAIT, (u32)t->syscall_nr, start_ns, now_ns, by, 0, 0);
@@ -63,6 +63,6 @@ void message_handled(u32 role, u32 kind, u32 arg) {
   if (!found.time_ns) return;
   u64 now = time_monotonic_ns();
   u32 id = role == ROLE_OWNER ? METRIC_MESSAGE_OWNER : METRIC_MESSAGE_KERNEL;
-  metric_count(id), metric_add(id, now > found.time_ns ? now - found.time_ns : 0);
+  metric_count(id, 1), metric_add(id, now > found.time_ns ? now - found.time_ns : 0);
   trace_message(found.pid, found.tid, kind, found.time_ns, now, role, arg, found.instance);
 }
