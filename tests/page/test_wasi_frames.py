@@ -66,8 +66,9 @@ def test_the_import_opens_a_device_and_wants_its_capability(page: Page) -> None:
 from tidemark_py.abi.gen.abi import WasiCapability
 rt = await shared_runtime()
 await program(rt, "frame.wasm")
-done, places = await shown_by(rt, "frame5", ["frame.wasm", "5"], capabilities=int(WasiCapability.FRAMES), preopens={"/t": "/tmp"})
-missing = await rt.run(["frame.wasm", "9"], capabilities=int(WasiCapability.FRAMES))
+granted = {"capabilities": int(WasiCapability.FRAMES), "preopens": {"/t": "/tmp"}}
+done, places = await shown_by(rt, "frame5", ["frame.wasm", "5"], **granted)
+missing = await rt.run(["frame.wasm", "9"], **granted)
 refused = await rt.run(["frame.wasm", "5"])
 [done.returncode, done.stdout.decode(), places, missing.returncode, missing.stdout.decode(),
  refused.returncode, refused.stderr.decode()]
