@@ -280,7 +280,7 @@ def bench_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", action="store_true", help="the figures as JSON")
     p.add_argument("--host", choices=("chromium", "node"), default="chromium")
     p.add_argument("--rounds", type=int, default=5, metavar="N", help="interleaved rounds the medians are of")
-    only = ("guests", "subprocess", "kernels", "queues", "watching")
+    only = ("guests", "subprocess", "kernels", "queues", "watching", "frames")
     p.add_argument("--only", choices=only, default="guests", help="guest programs, Python's own, compiled code, ...")
     p.add_argument("--kernel", action="append", default=[], metavar="NAME", help="with --only kernels: these of them")
 
@@ -289,7 +289,7 @@ def bench_arguments(p: argparse.ArgumentParser) -> None:
 def bench(a: argparse.Namespace) -> int:
     """Figures in one run, each beside native and qemu-riscv64; or those of subprocess in a page."""
     from tidemark_py.dev import bench as benchmarks
-    from tidemark_py.dev import bench_kernels, bench_queues, bench_subprocess, bench_watching
+    from tidemark_py.dev import bench_frames, bench_kernels, bench_queues, bench_subprocess, bench_watching
     from tidemark_py.dev.run import checked
 
     programs()
@@ -297,6 +297,8 @@ def bench(a: argparse.Namespace) -> int:
         return checked(lambda: bench_subprocess.bench(as_json=a.json))
     if a.only == "queues":
         return checked(lambda: bench_queues.bench(a.json, a.rounds))
+    if a.only == "frames":
+        return checked(lambda: bench_frames.bench(a.json))
     if a.only == "watching":
         return checked(lambda: bench_watching.bench(a.json, a.host, a.rounds))
     if a.only == "kernels":

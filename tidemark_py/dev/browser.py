@@ -172,6 +172,7 @@ class Page:
         self.target = target
         self.session = session
         self.on_console = on_console
+        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.crashed = threading.Event()
         self.loaded = threading.Event()
         self.console: list[str] = []
@@ -182,6 +183,8 @@ class Page:
 
     def take_event(self, method: str, params: dict[str, Any]) -> None:
         """An event of this page, from the reader thread."""
+        if self.on_event:
+            self.on_event(method, params)
         if method == "Inspector.targetCrashed":
             self.crashed.set()
         elif method == "Page.loadEventFired":
