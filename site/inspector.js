@@ -11,6 +11,7 @@ const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.get
 const terminal = /** @type {any} */ ($("terminal"));
 let chosen = 0;
 let traced = 0;
+let measuring = false;
 
 /** @param {string} name @param {string} [text] @param {string} [kind] */
 function make(name, text = "", kind = "") {
@@ -119,6 +120,17 @@ function drawCounters(counters) {
   fill($("counters"), rows);
 }
 
+/** @param {{name: string, count: number, p50_us: number, p99_us: number, max_us: number}[]} metrics */
+function drawMetrics(metrics) {
+  const number = (/** @type {number} */ n) => make("td", n.toLocaleString("en", { maximumFractionDigits: n < 100 ? 1 : 0 }).replace(/,/g, " "), "n");
+  const rows = metrics.map((m) => {
+    const row = make("tr");
+    row.append(make("td", m.name.replace(/_/g, " ")), number(m.count), number(m.p50_us), number(m.p99_us), number(m.max_us));
+    return row;
+  });
+  fill(/** @type {HTMLElement} */ ($("metrics").querySelector("tbody")), rows);
+}
+
 /** @param {HTMLElement} log @param {string} line */
 function append(log, line) {
   const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 30;
@@ -144,6 +156,7 @@ async function look() {
       drawOne(state.processes);
       drawPipes(state.processes);
       drawCounters(state.counters);
+      if (measuring) drawMetrics(await machine.call("metrics", true));
     } catch (e) {
       append($("events"), `--- ${/** @type {any} */ (e).message}`);
     }
@@ -165,6 +178,13 @@ async function trace(pid) {
   });
 }
 
+async function measure() {
+  measuring = !measuring;
+  $("measure").setAttribute("aria-pressed", String(measuring));
+  $("measure").textContent = measuring ? "Stop measuring" : "Measure";
+  if (!measuring) await terminal.machine.call("metrics", false);
+}
+
 addEventListener("click", (e) => {
   const button = /** @type {HTMLElement} */ (e.target);
   if (button.dataset?.pid) {
@@ -173,6 +193,7 @@ addEventListener("click", (e) => {
     $("tree").querySelector("tbody")?.removeAttribute("data-html");
   } else if (button.dataset?.signal) terminal.machine.call("kill", chosen, Number(button.dataset.signal)).catch((/** @type {Error} */ x) => append($("events"), `--- ${x.message}`));
   else if (button.dataset?.act === "trace") trace(chosen);
+  else if (button.id === "measure") measure();
   else if (button.closest(".try")) {
     terminal.write(`${button.textContent}\r`);
     terminal.focus();

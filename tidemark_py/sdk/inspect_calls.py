@@ -25,6 +25,7 @@ def calls(elements: Any) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
     """name -> call, for elements.Elements."""
     watching: list[asyncio.Task[None]] = []
     tracing: dict[int, asyncio.Task[None]] = {}
+    measuring = [False]
     runtime = elements.runtime
 
     async def state() -> dict[str, Any]:
@@ -66,4 +67,11 @@ def calls(elements: Any) -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
         except (OSError, TidemarkError) as e:
             elements.post(t="trace", pid=pid, text=f"--- {e}")
 
-    return {"state": state, "watch": watch, "kill": kill, "trace": trace}
+    async def metrics(on: bool) -> list[dict[str, Any]]:
+        """What was measured so far; measuring goes on from zero, or ends, when that changes."""
+        if on != measuring[0]:
+            await runtime.measure(on)
+            measuring[0] = on
+        return [asdict(metric) for metric in await runtime.metrics()]
+
+    return {"state": state, "watch": watch, "kill": kill, "trace": trace, "metrics": metrics}
