@@ -186,7 +186,7 @@ async def attached_worker(rt):
 
 
 def test_a_pyodide_in_another_worker_shares_the_runtime_and_waits_by_atomics(page: Page) -> None:
-    said, seen, ms, rate, interrupted = run(
+    said, seen, whole, interrupted = run(
         page,
         WORKERS
         + '''
@@ -215,7 +215,7 @@ open("/tmp/from_worker", "w").write("written there")
 out
 """, plain=True)
 seen = (await rt.run(["cat", "/tmp/from_worker"])).stdout.decode()
-times = await worker.ask("""
+whole = await worker.ask("""
 times = []
 for _ in range(50):
     t = time.perf_counter()
@@ -227,7 +227,8 @@ n = 0
 while data := p.stdout.read(1 << 20):
     n += len(data)
 p.wait()
-f"{sorted(times)[25] * 1000} {n / (time.perf_counter() - t) / 1e6}"
+print("in a worker: subprocess.run(true) ms, MB/s:", sorted(times)[25] * 1000, n / (time.perf_counter() - t) / 1e6)
+str(n)
 """, plain=True)
 buffer = js.Uint8Array.new(js.SharedArrayBuffer.new(1))
 worker.send("""
@@ -242,13 +243,12 @@ await asyncio.sleep(0.5)
 buffer[0] = 2
 interrupted = await worker.answer()
 worker.worker.terminate()
-print("in a worker: subprocess.run(true) ms, MB/s:", times)
-[said, seen, *[float(x) for x in times.split()], interrupted]
+[said, seen, whole, interrupted]
 ''',
         90,
     )
     assert said == "['HI\\n', (True, 0), -15, 300000]" and seen == "written there" and interrupted == "interrupted"
-    assert ms <= 5 and rate >= 100, (ms, rate)
+    assert whole == str(3200 << 16)
 
 
 def test_a_child_outlives_its_python_and_a_runtime_its_attached_workers(page: Page) -> None:

@@ -63,21 +63,19 @@ rt.close()
     ],
 )  # fmt: skip
 def test_a_throw_ends_everything_pending_with_one_error(page: Page, who: str, error: str) -> None:
-    pending, later, took = run(
+    pending, later = run(
         page,
         f"""
 rt, p, pending = await victim()
-t = time.perf_counter()
 asyncio.ensure_future(outcome(rt._ports[{who}))
 said = [await each for each in pending]
-took = time.perf_counter() - t
 later = [await outcome(rt.run(["true"])), await outcome(rt.fs.readdir("/"))]
 rt.close()
-[said, later, took]
+[said, later]
 """,
     )
     assert len({*pending, *later}) == 1, (pending, later)
-    assert pending[0].startswith(f"{error}: ") and took < 5
+    assert pending[0].startswith(f"{error}: ")
 
 
 def test_a_second_and_a_stale_resume_are_refused_and_counted(page: Page) -> None:
@@ -246,14 +244,17 @@ def test_without_isolation_there_is_one_sentence_with_the_remedy(
     with spawn_web_server(SERVED) as server, selenium_common(request, "chrome", server) as selenium:
         selenium.run_js(INSTALL, pyodide_checks=False)
         said = Page(selenium).run("""
-            try:
-                await tm.Runtime.create()
-                said = "started"
-            except tm.IsolationError as e:
-                said = str(e)
+            said = []
+            for start in (tm.Runtime.create, tm.install):
+                try:
+                    await start()
+                    said.append("started")
+                except tm.IsolationError as e:
+                    said.append(str(e))
             said
         """)
-    assert "Cross-Origin-Opener-Policy: same-origin" in said and said.count(". ") == 0
+    assert "Cross-Origin-Opener-Policy: same-origin" in said[0] and said[0].count(". ") == 0
+    assert said[1] == said[0]
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.shim.test_select import SELECTED, SELECTS
+
 from .conftest import Page
 
 pytestmark = pytest.mark.page
@@ -194,6 +196,11 @@ said
     assert out == [True, True, -13, "broken"]
 
 
+def test_select_and_poll_wait_for_kernel_pipes(page: Page) -> None:
+    """select(2), poll(2): on the page's main thread, where waiting is JSPI."""
+    assert run(page, "rt = await installed()\n" + SELECTS) == SELECTED
+
+
 def test_asyncio_subprocesses(page: Page) -> None:
     out = run(
         page,
@@ -221,7 +228,7 @@ said
     assert out == [300000, 0, ["a\n", "b\n"], 4, -9, "nothing", True]
 
 
-def test_speed_and_memory(page: Page) -> None:
+def test_1000_in_a_row_leave_no_memory_behind_and_200_megabytes_come_whole(page: Page) -> None:
     out = run(
         page,
         """
@@ -245,14 +252,13 @@ p.wait()
 rate = n / (time.perf_counter() - t) / 1e6
 print("subprocess.run(true), ms:", ms, "MB/s:", rate, before, after)
 grown = {k: after[k] - before[k] for k in ("processes", "memories", "heap_used")}
-[ms, n, rate, grown]
+[n, grown]
 """,
         110,
     )
-    ms, size, rate, grown = out
+    size, grown = out
     assert grown["processes"] == grown["memories"] == 0 and abs(grown["heap_used"]) < 1 << 20
-    assert size == 3200 << 16
-    assert ms <= 5 and rate >= 100, out
+    assert size == 3200 << 16  # how quick it is: `build.py bench --only subprocess`
 
 
 def test_install_twice_and_after_close(page: Page) -> None:

@@ -1,9 +1,9 @@
 """CPython's own process modules over the runtime: install() makes them work in this Pyodide.
 
 This Pyodide becomes a process of the kernel (process/attachment.py), some of its directories the guests' (tree.py).
-What install() changes, once: subprocess.Popen's methods, names of os, io, fcntl and signal (os.py lists them), the
-event loop's subprocess_exec and subprocess_shell, the modules grp and pwd, PATH in os.environ, sys.executable. A
-second one takes another.
+What install() changes, once: subprocess.Popen's methods, names of os, io, fcntl and signal (os.py lists them), select
+and poll, the event loop's subprocess_exec and subprocess_shell, the modules grp and pwd, PATH in os.environ,
+sys.executable. A second one takes another.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ async def _attach(runtime: Any, mounts: Mapping[str, str] | None) -> None:
     from . import asyncio_subprocess, machine, subprocess, tree, users
     from . import os as os_shim
     from . import pty as pty_shim
+    from . import select as select_shim
 
     kernel, files, instance = await open_attached(runtime.attachments.open)
     old = machine._machine
@@ -97,6 +98,7 @@ async def _attach(runtime: Any, mounts: Mapping[str, str] | None) -> None:
         asyncio_subprocess.patch()
         users.patch()
         pty_shim.patch()
+        select_shim.patch()
         _patched = True
     os_shim.tell_handlers()
     tree.mount(new, tree.MOUNTS if mounts is None else mounts)
