@@ -223,3 +223,28 @@ def test_no_room_is_said_with_the_figures(page: Page, pages: Pages) -> None:
     assert page.evaluate(f"{TERMINAL}.save()", 20) == 0
     assert "no room" in page.wait_for(f"{TERMINAL}.shadowRoot.querySelector('.toast').innerText")
     page.call("Storage.overrideQuotaForOrigin", origin=pages.server.origin)
+
+
+COUNTED = """<script>
+  window.live = new Set();
+  window.Worker = class extends Worker {
+    constructor(...args) { super(...args); live.add(this); }
+    terminate() { live.delete(this); super.terminate(); }
+  };
+</script>"""
+
+
+def test_children_end_with_their_page_and_workers_with_their_machine(page: Page, pages: Pages) -> None:
+    url = pages.url(f"{COUNTED}<tidemark-terminal {BUSYBOX}></tidemark-terminal>")
+    page.goto(url)
+    ready(page)
+    enter(page, "sleep 1000 & sleep 1001 & echo sta''rted")
+    shows(page, "\nstarted")
+    page.goto(url)  # the page goes while they run
+    ready(page)
+    enter(page, "ps | grep -c 'sleep 100[01]'; echo loo''ked")
+    assert "\n0\nlooked" in shows(page, "\nlooked")
+    # the page makes every worker of the machine: its own, one of the roles, those of threads
+    assert page.evaluate("live.size") >= 4
+    page.evaluate(f"{TERMINAL}.machine.reset()")
+    assert page.evaluate("live.size") == 0
