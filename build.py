@@ -350,6 +350,7 @@ def workloads_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--quick", action="store_true", help="only those of `build.py test`")
     p.add_argument("--jit", choices=("off", "on"), default="off", help="translate hot guest code")
     p.add_argument("--report", type=Path, metavar="FILE.json", help="also write the results there")
+    p.add_argument("--resume", action="store_true", help="what the report already has as passed is not run again")
     p.add_argument("--expect", nargs="+", metavar="NAME", help="instead, make what these must print, by qemu-riscv64")
 
 
@@ -364,7 +365,7 @@ def workloads(a: argparse.Namespace) -> int:
     hosts = a.host or ["chromium", "node"]
     if hosts != ["native"]:
         programs()
-    return checked(lambda: debian.workloads(debian.Options(a.only, hosts, a.quick, a.jit, a.report)))
+    return checked(lambda: debian.workloads(debian.Options(a.only, hosts, a.quick, a.jit, a.report, a.resume)))
 
 
 def conformance_arguments(p: argparse.ArgumentParser) -> None:

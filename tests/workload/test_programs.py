@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,31 @@ def test_a_miss_has_a_reason() -> None:
     assert workloads.why(expected, expected, 0, "noise") == ""
     assert workloads.why(expected, "one\n", 139, "boom\n") == "exit code 139 (SIGSEGV); 1 lines differ: -two; boom"
     assert workloads.why(expected, expected, 137, "", 5, ["unknown call"]) == "not done in 5 s; unknown call"
+
+
+def test_a_run_that_was_cut_off_goes_on_with_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def run_all(chosen: list[workloads.Program], host: str, _: str, done: Callable[[workloads.Result], None]) -> None:
+        for p in chosen:
+            ran.append(p.name)
+            if p.name == "lua" and len(ran) == 2:
+                raise KeyboardInterrupt
+            done(workloads.Result(p.name, host, p.name != "dash" or len(ran) > 2))
+
+    monkeypatch.setattr(workloads, "run_all", run_all)
+    o = workloads.Options(["dash", "lua"], ["node"], report=tmp_path / "r.json", resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        workloads.workloads(o)
+    assert workloads.workloads(o) == 0  # what failed runs again, beside what had not run
+    assert workloads.workloads(o) == 0  # nothing is left
+    assert ran == ["dash", "lua", "dash", "lua"]
+    assert [r["passed"] for r in json.loads((tmp_path / "r.json").read_text())] == [True, True]
+    assert "| lua | passed |" in capsys.readouterr().out
+    (tmp_path / "r.json").write_text("{")
+    with pytest.raises(BuildError, match="not a report"):
+        workloads.workloads(o)
+    with pytest.raises(BuildError, match="--report"):
+        workloads.workloads(workloads.Options(["dash"], resume=True))

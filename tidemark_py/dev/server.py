@@ -13,6 +13,7 @@ import http.server
 import mimetypes
 import os
 import secrets
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -105,6 +106,11 @@ class _Httpd(http.server.ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     owner: Server
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that goes away with a connection open is no fault; the rest is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -223,8 +223,13 @@ def run_in(session: Session, p: Program) -> Result:
     return Result(p.name, session.host, not reason, seconds, peak.bytes, ended.instructions or 0, reason)
 
 
-def run_all(chosen: list[Program], host: str, jit: str = "off") -> list[Result]:
-    """Every program, one session per layer; a session that does not start is the reason of its programs' misses."""
+def run_all(
+    chosen: list[Program], host: str, jit: str = "off", done: Callable[[Result], None] = lambda _: None
+) -> list[Result]:
+    """Every program, one session per layer; a session that does not start is the reason of its programs' misses.
+
+    done: told of each layer's results as soon as they are there.
+    """
     results = []
     if host != "native":
         pyodide_files.snapshot()
@@ -246,6 +251,7 @@ def run_all(chosen: list[Program], host: str, jit: str = "off") -> list[Result]:
         for p, result in zip(group, mine, strict=True):
             result.known = p.misses.get(host, "")
             say(f"{host} {p.name}: {result.word} in {result.seconds:.1f} s {result.reason[:REASON_CHARS]}")
+            done(result)
         results += mine
     return results
 
@@ -279,15 +285,38 @@ class Options:
     quick: bool = False
     jit: str = "off"
     report: Path | None = None
+    resume: bool = False
+
+
+def _earlier(report: Path, chosen: list[Program], hosts: list[str]) -> list[Result]:
+    """What a report says of these programs that need not run again: those that came out as said. Raises BuildError."""
+    try:
+        found = [Result(**row) for row in json.loads(report.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError) as e:
+        raise BuildError(f"{report}: not a report of `build.py workloads` ({e}); remove it") from None
+    names = {p.name for p in chosen}
+    return [r for r in found if r.as_said and r.name in names and r.host in hosts]
 
 
 def workloads(o: Options) -> int:
     """Run and print; 1 when a program missed without saying so, or passed where it says that it misses."""
     chosen = [p for p in programs(o.only) if p.quick or not o.quick]
-    results = [r for host in o.hosts for r in run_all(chosen, host, o.jit)]
+    if o.resume and not o.report:
+        raise BuildError("--resume goes on with a report: give --report FILE.json too")
+    results = _earlier(o.report, chosen, o.hosts) if o.resume and o.report else []
+    have = {(r.host, r.name) for r in results}
+
+    def done(r: Result) -> None:
+        results.append(r)
+        if o.report:
+            o.report.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n", encoding="utf-8")
+
+    for host in o.hosts:
+        run_all([p for p in chosen if (host, p.name) not in have], host, o.jit, done)
+    results.sort(key=lambda r: (o.hosts.index(r.host), r.name))
     print(table(results))
-    if o.report:
-        o.report.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n", encoding="utf-8")
     wrong = [f"{r.name} on {r.host}" for r in results if not r.as_said]
     if wrong:
         print(f"not as said: {', '.join(wrong)}", file=sys.stderr)
