@@ -11,4 +11,4 @@ busybox printf '%s\n' one two | busybox xargs -n 1 busybox echo got
 busybox sh -c 'x=5; while [ $x -gt 0 ]; do x=$((x-1)); printf $x; done; echo; exit 3'; echo "code $?"
 busybox vi -c ':%s/line/vi/g' -c ':wq' f < /dev/null > /dev/null 2>&1; busybox cat f
 busybox cal 2 2024 | busybox tail -n 3
-(busybox nc -l -p 4000 -w 5 & busybox sleep 0.3; echo over the net | busybox nc -w 3 127.0.0.1 4000; wait)
+(busybox nc -l -p 4000 -w 60 & until echo over the net | busybox nc -w 60 127.0.0.1 4000 2> /dev/null; do busybox sleep 0.1; done; wait)

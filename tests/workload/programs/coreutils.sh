@@ -15,6 +15,6 @@ mkdir -p p/q/r; chmod 750 p; ls -ld p | cut -c 1-10; du -a p | wc -l; rm -r p; l
 timeout 0.2 sleep 10; echo "timeout $?"; env -i A=1 env; nproc --all > /dev/null && echo cpus
 seq 3 | tac | nl -ba | expand | fold -w 4 | head -n 2; od -An -tx1 <<< AB; printf '%d\n' "'A"
 tail -c 5 <<< 1234567; yes | head -c 6 | tr -d '\n'; echo; mktemp -u XXXX | wc -c; sync; pwd -P; id -u; whoami
-mkfifo f; (cat f > g &) ; echo fifo > f; sleep 0.2; cat g
-(sleep 0.2; echo appended >> log) & tail -n 0 -F --pid=$! log 2> /dev/null | head -n 1; wait
+mkfifo f; (cat f > g &) ; echo fifo > f; until [ -s g ]; do sleep 0.1; done; cat g
+(while sleep 0.1; do echo appended >> log; done) & w=$!; tail -n 0 -F --pid=$w log 2> /dev/null | head -n 1; kill $w; wait
 ls --zero | tr '\0' ' '; echo; csplit -s <(seq 9) 4 && wc -l < xx00; install -m 700 x inst && stat -c %a inst

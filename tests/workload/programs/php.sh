@@ -13,4 +13,4 @@ try { intdiv(1, 0); } catch (DivisionByZeroError $e) { echo get_class($e), ": ",
 class P { public function __construct(public readonly int $x) {} } try { $q = new P(5); $q->x = 6; } catch (Error $e) { echo $e->getMessage(), "\n"; } echo match(true) { $q->x > 3 => "big", default => "small" }, "\n";
 date_default_timezone_set("UTC"); echo date("Y-m-d", 86400), " ", strlen("häß"), "\n";
 S
-php /tmp/p.php; php -r 'echo array_sum(range(1, 1000)), "\n";'; (cd /tmp; echo '<?php echo "served ", $_GET["n"] * 2;' > i.php; php -S 127.0.0.1:8001 -t /tmp > /dev/null 2>&1 & p=$!; sleep 2; exec 3<> /dev/tcp/127.0.0.1/8001; printf 'GET /i.php?n=21 HTTP/1.0\r\n\r\n' >&3; tail -n 1 <&3; echo; kill $p)
+php /tmp/p.php; php -r 'echo array_sum(range(1, 1000)), "\n";'; (cd /tmp; echo '<?php echo "served ", $_GET["n"] * 2;' > i.php; php -S 127.0.0.1:8001 -t /tmp > /dev/null 2>&1 & p=$!; until (exec 3<> /dev/tcp/127.0.0.1/8001) 2> /dev/null; do sleep 0.2; done; exec 3<> /dev/tcp/127.0.0.1/8001; printf 'GET /i.php?n=21 HTTP/1.0\r\n\r\n' >&3; tail -n 1 <&3; echo; kill $p)
