@@ -17,7 +17,8 @@ each task makes what it lacks (`setup`) and a second run starts in seconds.
   suites    CPython's own tests of processes inside Pyodide in Chromium: a table of passed, failed, skipped
   wasi      a directory of WASI preview 1 test modules, run as processes: a table
   workloads Debian's programs, each with a short script, in Chromium and Node: a table with time, memory, every miss
-  conformance  stress-ng --verify, or CPython's own tests, in the guest
+  conformance  stress-ng --verify, CPython's own tests, or race-prone programs over and over, in the guest
+  soak         mixed workloads over and over in one machine: memory and workers stay flat
 """
 
 from __future__ import annotations
@@ -369,22 +370,38 @@ def workloads(a: argparse.Namespace) -> int:
 
 
 def conformance_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("suite", choices=("stress", "cpython"))
-    p.add_argument("--only", action="append", default=[], metavar="NAME", help="a stressor or test module")
+    p.add_argument("suite", choices=("stress", "cpython", "races"))
+    p.add_argument("--only", action="append", default=[], metavar="NAME", help="a stressor, module or program")
     p.add_argument("--host", choices=("chromium", "node", "native"), default="chromium")
     p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each stressor")
+    p.add_argument("--runs", type=int, default=100, metavar="N", help="races: of each program")
     p.add_argument("--qemu", action=argparse.BooleanOptionalAction, default=True, help="cpython: beside qemu-riscv64")
 
 
 @task(conformance_arguments)
 def conformance(a: argparse.Namespace) -> int:
-    """stress-ng --verify, or CPython's own tests, in the guest: a table with every difference."""
+    """stress-ng --verify, CPython's own tests, or race-prone programs over and over: a table with every difference."""
     from tidemark_py.dev import conformance as others
     from tidemark_py.dev.run import checked
 
     if a.host != "native":
         programs()
-    return checked(lambda: others.conformance(others.Options(a.suite, a.only, a.host, a.seconds, a.qemu)))
+    return checked(lambda: others.conformance(others.Options(a.suite, a.only, a.host, a.seconds, a.qemu, a.runs)))
+
+
+def soak_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--minutes", type=float, default=30.0, metavar="N")
+    p.add_argument("--host", choices=("chromium", "node"), default="chromium")
+
+
+@task(soak_arguments)
+def soak(a: argparse.Namespace) -> int:
+    """Mixed workloads over and over in one machine: nothing may be left over, memory and workers stay flat."""
+    from tidemark_py.dev import soak as mixed
+    from tidemark_py.dev.run import checked
+
+    programs()
+    return checked(lambda: mixed.soak(a.minutes, a.host))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -265,9 +265,10 @@ class Agent:
         send({"t": "reply", **(reply or {})})
 
     async def ask_state(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Counters, processes and what the kernel said."""
+        """Counters, processes, workers and what the kernel said."""
         state = await self.runtime.snapshot()
-        return {"state": state.to_json(), "diagnostics": list(self.runtime.diagnostics)}
+        pool = dataclasses.asdict(await self.runtime.pool_stats())
+        return {"state": state.to_json(), "pool": pool, "diagnostics": list(self.runtime.diagnostics)}
 
     async def ask_measure(self, m: dict[str, Any]) -> dict[str, Any]:
         """Histograms on or off; what they have."""
