@@ -112,12 +112,16 @@ def verdict(first: Sample, samples: list[Sample]) -> list[str]:
 
 
 def _run(session: Session, name: str, argv: list[str], end: str) -> None:
-    out = bytearray()
+    out, said = bytearray(), bytearray()
     command = Command(argv, dict(DEFAULT_ENV), stdin=b"", timeout_s=COMMAND_S, keep_fs=False)
-    ended = session.run(command, lambda _, data: out.extend(data))
+
+    def take(stream: int, data: bytes) -> None:
+        (out if stream == 1 else said).extend(data)
+
+    ended = session.run(command, take)
     text = out.decode("utf-8", "backslashreplace")
     if ended.exit_code or not text.endswith(end):
-        raise BuildError(f"soak: {name}: exit {ended.exit_code} {ended.error}\n{text[-2000:]}")
+        raise BuildError(f"soak: {name}: exit {ended.exit_code} {ended.error}\n{text[-1000:]}{said.decode('utf-8', 'replace')[-1000:]}")
 
 
 def _sample(session: Session) -> Sample:
