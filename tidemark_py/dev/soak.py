@@ -121,7 +121,8 @@ def _run(session: Session, name: str, argv: list[str], end: str) -> None:
     ended = session.run(command, take)
     text = out.decode("utf-8", "backslashreplace")
     if ended.exit_code or not text.endswith(end):
-        raise BuildError(f"soak: {name}: exit {ended.exit_code} {ended.error}\n{text[-1000:]}{said.decode('utf-8', 'replace')[-1000:]}")
+        parts = (bytes(stream).decode("utf-8", "backslashreplace")[-1000:] for stream in (out, said))
+        raise BuildError(f"soak: {name}: exit {ended.exit_code} {ended.error}\n" + "".join(parts))
 
 
 def _sample(session: Session) -> Sample:
