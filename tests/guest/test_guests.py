@@ -74,7 +74,7 @@ def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_p
         assert expected is None or expected == [*out.splitlines(), f"exit {code}"], err[-2000:]
 
 
-@pytest.mark.parametrize("name", ["hammer", "thread", "storm", "gates", "futex"])
+@pytest.mark.parametrize("name", ["hammer", "thread", "storm", "gates", "futex", "process_vm"])
 def test_no_data_race_in_the_kernel(name: str, tmp_path: Path) -> None:
     """Eight processes or threads at once, each on its own worker, under the thread sanitizer."""
     out, _, err = kernel_output(toolchain.native_kernel("thread"), name, tmp_path)
