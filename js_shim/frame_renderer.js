@@ -2,7 +2,7 @@
 /**
  * A worker that shows a frame channel on an OffscreenCanvas, so that the page's own thread draws nothing: WebGL2, or 2D
  * where there is no WebGL2. Frames are taken when they come and at most once per animation frame; a picture is scaled
- * to the canvas (the page sizes it), vertices fill it. A lost context is made anew.
+ * to the canvas (the page sizes it), vertices fill it. A lost context is made anew, and the picture with it.
  *
  * Messages in: start {canvas, memory, address, poll_ms, pixelated}, resize {width, height}, stop. Out: shown {number,
  * kind, width, height} at each new size or kind, ended, stale, stats {frames, latency_us: [p50, p99, max]} on demand
@@ -65,6 +65,11 @@ class GlPainter {
   lost() {
     return this.gl.isContextLost();
   }
+  lose() {
+    const gone = this.gl.getExtension("WEBGL_lose_context");
+    gone?.loseContext();
+    setTimeout(() => gone?.restoreContext(), 50);
+  }
   /** @param {Frame} frame @param {Uint8Array} bytes @returns {() => void} what puts it on the canvas */
   load(frame, bytes) {
     const { gl } = this;
@@ -125,6 +130,7 @@ class FlatPainter {
   lost() {
     return false;
   }
+  lose() {}
   /** @param {Frame} frame @param {Uint8Array} bytes @returns {() => void} */
   load(frame, bytes) {
     const vertices = frame.kind === FRAME_KIND.TRIANGLES || frame.kind === FRAME_KIND.POINTS;
@@ -231,7 +237,11 @@ class Screen {
     this.bootMs = o.boot_ms ?? performance.timeOrigin; // where the kernel's monotonic clock begins
     this.pixelated = Boolean(o.pixelated);
     this.painter = painter(this.canvas, this.pixelated);
-    this.canvas.addEventListener?.("contextlost", (e) => e.preventDefault());
+    this.canvas.addEventListener?.("webglcontextlost", (e) => e.preventDefault()); // else it is never given back
+    this.canvas.addEventListener?.("webglcontextrestored", () => {
+      this.painter = painter(this.canvas, this.pixelated);
+      this.again();
+    });
     this.shape = "";
     this.frames = 0;
     /** @type {number[]} */
@@ -244,7 +254,7 @@ class Screen {
     const late = (performance.timeOrigin + performance.now() - this.bootMs) * 1e3 - frame.timeNs / 1e3;
     const bytes = new Uint8Array(frame.bytes); // WebGL and ImageData take no shared memory
     if (!this.consumer.holds(frame)) return;
-    if (this.painter.lost()) this.painter = painter(this.canvas, this.pixelated);
+    if (this.painter.lost()) return; // drawn when there is one again
     this.painter.load(frame, bytes)();
     this.frames++;
     this.kind = frame.kind;
@@ -252,6 +262,11 @@ class Screen {
     const shape = [frame.kind, frame.width, frame.height].join();
     if (shape !== this.shape) parent.post({ t: "shown", kind: frame.kind, number: frame.number, width: frame.width, height: frame.height });
     this.shape = shape;
+  }
+  /** Draw once more what there is. */
+  again() {
+    this.consumer.first = true;
+    Atomics.notify(this.consumer.words, 2);
   }
   async run() {
     let live = this.consumer.live;
@@ -286,9 +301,9 @@ parent.listen((m) => {
       screen.run().catch((e) => parent.post(e instanceof StaleHandle ? { t: "stale" } : { t: "failed", text: String(e?.message ?? e) }));
     } else if (m.t === "resize" && screen) {
       [screen.canvas.width, screen.canvas.height] = [m.width, m.height];
-      screen.consumer.first = true; // draw again what there is
-      Atomics.notify(screen.consumer.words, 2);
+      screen.again();
     } else if (m.t === "stats") parent.post(screen ? screen.stats() : { t: "stats", frames: 0, latency_us: [0, 0, 0], painter: "" });
+    else if (m.t === "lose" && screen) screen.painter.lose(); // for tests: as a graphics driver that was reset
     else if (m.t === "read" && screen) {
       const pixels = screen.painter.read();
       parent.post({ t: "pixels", width: screen.canvas.width, height: screen.canvas.height, pixels }, [pixels.buffer]);

@@ -12,6 +12,7 @@ from ..channel.port import Port
 from ..host.contract import FrameHost, FrameRenderer
 from ..state.metrics import Metric, of_samples
 from .channel import FrameReader
+from .queue import Queue
 
 __all__ = ["RuntimeFrames"]
 
@@ -63,6 +64,13 @@ class RuntimeFrames:
         shown = host.show(canvas, reply.address, reply.boot_ms, pixelated, heard)
         self._shown[name] = shown
         return shown
+
+    async def queue(self, capacity: int = 65536, *, many: bool = False) -> Queue:
+        """An empty queue for records between this Python and workers; many: with several producers.
+
+        capacity: bytes, a power of two. Raises ValueError.
+        """
+        return Queue((await self._host()).queue(capacity, many))
 
     async def metrics(self) -> list[Metric]:
         """From publishing to taking, by device, of the newest frames that are shown."""

@@ -208,11 +208,36 @@ class FrameRenderer(Protocol):
         """End the renderer; the picture stays."""
 
 
+class QueueEnd(Protocol):
+    """One end of a queue of records in shared memory: js_shim/queue.js."""
+
+    buffer: Any  # what another worker makes its end of
+
+    @property
+    def lost(self) -> int:
+        """Records that producers gave up."""
+
+    def push(self, record: bytes) -> bool:
+        """False when it is full. Raises ValueError for one that never fits."""
+
+    def pop(self) -> bytes | None:
+        """The oldest, or None."""
+
+    def room(self, size: int) -> Awaitable[None]:
+        """Something was taken, or a record of that size fits."""
+
+    def filled(self) -> Awaitable[None]:
+        """There may be a record."""
+
+
 class FrameHost(Protocol):
     """What the place where Python runs does: host/frames.py."""
 
     def consumer(self, address: int) -> FrameConsumer:
         """Takes over the channel."""
+
+    def queue(self, capacity: int, many: bool) -> QueueEnd:
+        """An empty queue in memory of its own. Raises ValueError."""
 
     def show(
         self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None

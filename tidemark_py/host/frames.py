@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import js
-from pyodide.ffi import JsException, create_proxy
+from pyodide.ffi import JsException, create_proxy, to_js
 
 from ..abi.gen.abi import FrameFormat, FrameKind
 from ..errors import StaleHandleError
@@ -62,6 +62,39 @@ class JsConsumer:
         await self._raw.changed(seen)
 
 
+class JsQueue:
+    """contract.QueueEnd"""
+
+    def __init__(self, raw: Any, buffer: Any) -> None:
+        self._raw = raw
+        self.buffer = buffer
+
+    @property
+    def lost(self) -> int:
+        """Given up."""
+        return int(self._raw.lost)
+
+    def push(self, record: bytes) -> bool:
+        """False: full."""
+        try:
+            return bool(self._raw.push(to_js(record)))
+        except JsException as e:
+            raise ValueError(text_of(e)) from None
+
+    def pop(self) -> bytes | None:
+        """A copy of the oldest."""
+        record = self._raw.pop()
+        return None if record is None else record.to_bytes()
+
+    async def room(self, size: int) -> None:
+        """Atomics.waitAsync"""
+        await self._raw.room(size)
+
+    async def filled(self) -> None:
+        """Atomics.waitAsync"""
+        await self._raw.filled()
+
+
 class Renderer:
     """contract.FrameRenderer: a worker of frame_renderer.js."""
 
@@ -104,6 +137,10 @@ class Renderer:
         """close() was called."""
         return self._worker is None
 
+    def lose_context(self) -> None:
+        """For tests: the graphics context goes and comes back."""
+        self._worker.post(js_object({"t": "lose"}))
+
     async def stats(self) -> dict[str, Any]:
         """frames, latency_us, painter"""
         told = await self._ask("stats", "stats")
@@ -125,15 +162,23 @@ class Renderer:
 class JsFrameHost:
     """contract.FrameHost over one kernel memory."""
 
-    def __init__(self, maker: Any, module: Any, renderer_url: str, memory: Any) -> None:
+    def __init__(self, maker: Any, modules: tuple[Any, Any], renderer_url: str, memory: Any) -> None:
         self._maker = maker
-        self._module = module
+        self._module, self._queues = modules
         self._renderer_url = renderer_url
         self._memory = memory
 
     def consumer(self, address: int) -> JsConsumer:
         """Takes over the channel."""
         return JsConsumer(self._module.FrameConsumer.new(self._memory, address))
+
+    def queue(self, capacity: int, many: bool) -> JsQueue:
+        """New shared memory with an empty one."""
+        try:
+            buffer = self._queues.makeQueue(capacity, many)
+        except JsException as e:
+            raise ValueError(text_of(e)) from None
+        return JsQueue(self._queues.Queue.new(buffer), buffer)
 
     def show(
         self, canvas: Any, address: int, boot_ms: float, pixelated: bool, heard: Callable[[dict[str, Any]], None] | None

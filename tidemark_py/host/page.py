@@ -182,7 +182,9 @@ class PageHost:
 
         if "frames" not in _shared:
             _shared["frames"] = await run_js("(url) => import(url)")(self._urls["frames.js"])
-        return JsFrameHost(self._maker, _shared["frames"], self._urls["frame_renderer.js"], memory)
+            _shared["queue"] = await run_js("(url) => import(url)")(self._urls["queue.js"])
+        modules = (_shared["frames"], _shared["queue"])
+        return JsFrameHost(self._maker, modules, self._urls["frame_renderer.js"], memory)
 
     def new_channel(self) -> tuple[Any, Any]:
         """MessageChannel"""
