@@ -274,9 +274,10 @@ i32 EXPORT(tk_metrics)(u32 on) {
 u32 EXPORT(tk_metrics_table)(void) { return (u32)(uintptr_t)metrics_now(); }
 /* A role handles a message: counters.watching asked for it. */
 void EXPORT(tk_handled)(u32 role, u32 kind, u32 arg) {
-  kernel_lock();
+  bool records = watching() & WATCH_TIMELINE; /* else no lock: a role must not wait for one that it makes wait */
+  if (records) kernel_lock();
   message_handled(role, kind, arg);
-  kernel_unlock();
+  if (records) kernel_unlock();
 }
 i32 EXPORT(tk_trace_take)(u32 to, u32 bytes) {
   kernel_lock();

@@ -35,14 +35,16 @@ static void phase_noted(u32 id, u64 start_ns, u64 end_ns) { trace_note(current, 
 void timeline_boot(void) { phase_seen = phase_noted; }
 
 /* ---- messages ---- */
-static void sent_lock(void) {
-  while (__atomic_exchange_n(&sent_word, 1, __ATOMIC_ACQUIRE)) {}
+/* Who finds it taken does not measure: its holder may not be running. */
+static bool sent_lock(void) {
+  for (u32 n = 0; n < 20; n++)
+    if (!__atomic_exchange_n(&sent_word, 1, __ATOMIC_ACQUIRE)) return true;
+  return false;
 }
 static void sent_unlock(void) { __atomic_store_n(&sent_word, 0, __ATOMIC_RELEASE); }
 
 void message_sent(u32 role, u32 kind, u32 arg) {
-  if (kind == NOTIFY_TRACE) return; /* that is us */
-  sent_lock();
+  if (kind == NOTIFY_TRACE || !sent_lock()) return; /* TRACE is us */
   struct sent *to = &sent[0];
   for (u32 i = 0; i < SENT_MOST && to->time_ns; i++)
     if (sent[i].time_ns < to->time_ns) to = &sent[i]; /* free, or the oldest: it was never handled */
@@ -53,7 +55,7 @@ void message_sent(u32 role, u32 kind, u32 arg) {
 
 void message_handled(u32 role, u32 kind, u32 arg) {
   struct sent found = {0}, *first = NULL;
-  sent_lock();
+  if (!sent_lock()) return;
   for (u32 i = 0; i < SENT_MOST; i++) {
     struct sent *s = &sent[i];
     if (s->time_ns && s->role == role && s->kind == kind && s->arg == arg && (!first || s->time_ns < first->time_ns)) first = s;
@@ -64,5 +66,5 @@ void message_handled(u32 role, u32 kind, u32 arg) {
   u64 now = time_monotonic_ns();
   u32 id = role == ROLE_OWNER ? METRIC_MESSAGE_OWNER : METRIC_MESSAGE_KERNEL;
   metric_count(id, 1), metric_add(id, now > found.time_ns ? now - found.time_ns : 0);
-  trace_message(found.pid, found.tid, kind, found.time_ns, now, role, arg, found.instance);
+  if (kernel_lock_held()) trace_message(found.pid, found.tid, kind, found.time_ns, now, role, arg, found.instance);
 }

@@ -9,6 +9,6 @@ void wake_noted(struct thread *t);                           /* t is being woken
 void wait_ended(struct thread *t, u64 start_ns, u64 now_ns); /* t has slept; lock held */
 void thread_begins(struct thread *t);                        /* on this worker; lock held */
 void message_sent(u32 role, u32 kind, u32 arg);              /* lock held or not */
-void message_handled(u32 role, u32 kind, u32 arg);           /* lock held */
+void message_handled(u32 role, u32 kind, u32 arg);           /* lock held when a timeline is wanted */
 void timeline_boot(void);
 #endif
