@@ -11,9 +11,11 @@ const TRIED = "tidemark-isolation-tried"; // sessionStorage: policies tried sinc
 const POLICY = "tidemark-isolation-policy"; // localStorage: the one that worked
 const POLICIES = ["credentialless", "require-corp"];
 
+const FRAMED = ' It is shown in a frame: the page around it must send both headers too and say allow="cross-origin-isolated"; or open it in a tab of its own.';
 export const REMEDY =
   "This page is not cross-origin isolated, so it has no shared memory. Serve it over https (or from localhost) with the headers " +
-  "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or put isolation-worker.js beside it.";
+  "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or put isolation-worker.js beside it." +
+  (window === window.top ? "" : FRAMED);
 
 /** @type {Promise<string> | null} */
 let asked = null;

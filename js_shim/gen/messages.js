@@ -46,6 +46,7 @@ export const MESSAGE = Object.freeze({
   NET_QUERIED: "net.queried",
   NET_REPLY: "net.reply",
   NET_REFUSED: "net.refused",
+  NET_NO_SOCKET: "net.no_socket",
   NET_LISTENING: "net.listening",
   STATE_SNAPSHOT: "state.snapshot",
   STATE_READ: "state.read",

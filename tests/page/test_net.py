@@ -83,6 +83,68 @@ def test_nothing_leaves_without_a_backend_and_the_log_says_so(page: Page) -> Non
     assert ["datagram", "8.8.8.8", 53, False] in got[2]
 
 
+WAYS_OUT = """
+nc 192.0.2.1 80
+telnet 192.0.2.1
+wget -q -O - http://[2001:db8::1]:81/
+env http_proxy=http://192.0.2.9:3128 wget -q -O - http://www.example.org/
+nslookup www.example.org 192.0.2.53
+tftp -g -r x 192.0.2.1
+ping -c 1 -W 1 192.0.2.1
+ping -6 -c 1 -W 1 2001:db8::1
+udhcpc -n -q -t 1 -i lo
+arping -c 1 -I lo 192.0.2.1
+ip addr add 192.0.2.2/24 dev lo
+wget -q -O - http://www.example.org/
+"""
+NO_SOCKETS = [
+    ("socket", "AF_INET SOCK_RAW 1", 0),
+    ("socket", "AF_INET6 SOCK_RAW 58", 0),
+    ("socket", "AF_INET SOCK_RAW 255", 0),
+    ("socket", "AF_PACKET SOCK_DGRAM 0", 0),
+    ("socket", "AF_NETLINK SOCK_RAW 0", 0),
+]
+REFUSED = [
+    ("connect", "192.0.2.1", 80),
+    ("connect", "192.0.2.1", 23),
+    ("connect", "192.0.2.9", 3128),
+    ("datagram", "192.0.2.53", 53),
+    ("datagram", "192.0.2.1", 69),
+    *NO_SOCKETS,
+]
+
+
+def test_ten_ways_out_are_refused_and_named(page: Page) -> None:
+    """TCP, UDP, raw, packet and netlink sockets, a proxy, names: with no way out, and with one that nothing may use."""
+    code = (
+        BACKEND
+        + f"""
+rt = await busybox(await new_runtime())
+found = []
+echo = Echo()
+for backend, wanted in ((None, {len(REFUSED) + 1}), (echo, {len(REFUSED) + 2})):
+    await rt.net.use(backend)
+    rt.net.policy.log.clear()
+    script = "while read -r way; do $way </dev/null >/dev/null 2>&1 && echo $way; done"
+    done = await rt.run(["sh", "-c", script], input={WAYS_OUT.lstrip().encode()!r}, timeout=50)
+    end = time.monotonic() + 60
+    while len({{(e.what, e.host, e.port) for e in rt.net.policy.log}}) < wanted and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    found.append([done.stdout.decode(), [[e.what, e.host, e.port, e.allowed, bool(e.why)] for e in rt.net.policy.log]])
+rt.close()
+[found, echo.asked]
+"""
+    )
+    (without, denied), asked = page.run(code, 200)
+    assert asked == []
+    for succeeded, log in (without, denied):
+        assert succeeded == ""
+        assert not any(allowed or not why for *_, allowed, why in log), log
+    assert {tuple(e[:3]) for e in without[1]} == {*REFUSED, ("connect", "IPv6 ...0000000000000001", 81)}
+    outside = {("connect", "2001:db8::1", 81), ("resolve", "www.example.org", 0)}
+    assert {tuple(e[:3]) for e in denied[1]} == {*REFUSED, *outside}
+
+
 def test_the_policy_decides_and_names_reach_the_backend(page: Page) -> None:
     """Default deny, allowed by name and port, the backend's errno, everything in the log."""
     code = (
@@ -122,7 +184,8 @@ rt.close()
 
 
 def test_plain_http_goes_by_fetch(page: Page) -> None:
-    """The page's own server can be read; one without CORS headers is a 502 with one sentence; others are refused."""
+    """The page's own server can be read; one without CORS headers is a 502 with one sentence, as is a redirect, which
+    could lead past the policy; others are refused."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         threading.Thread(target=answer_once, args=[silent], daemon=True).start()
         out, body = page.run(f"""
@@ -134,6 +197,8 @@ def test_plain_http_goes_by_fetch(page: Page) -> None:
             await rt.net.use(FetchBackend(ports=[own, foreign], upgrade=False))
             script = f"wget -q -O /tmp/got http://web.test:{{own}}/pyodide-lock.json; echo $?; wc -c < /tmp/got; "
             script += f"wget -q -O - http://web.test:{{foreign}}/; wget -q -O - http://web.test:81/; "
+            script += f""
+            script += f"printf 'GET /moved HTTP/1.0\\r\\n\\r\\n' | nc web.test {{foreign}}; "
             script += f"printf 'GET / HTTP/1.1\\r\\n\\r\\n' | nc web.test {{foreign}}; "
             script += f"printf 'no http\\r\\n\\r\\n' | nc web.test {{own}}"
             done = await rt.run(["sh", "-c", script + " 2>&1"], timeout=40)
@@ -145,6 +210,7 @@ def test_plain_http_goes_by_fetch(page: Page) -> None:
     assert body, out
     assert out.startswith("0\n")
     assert "502 Bad Gateway" in out and "CORS" in out, out
+    assert "/moved is redirected" in out and "secret" not in out, out
     assert "unreachable" in out, out
     assert "400 Bad Request" in out, out
 
@@ -157,5 +223,10 @@ def answer_once(listener: socket.socket) -> None:
         except OSError:
             return
         with made:
-            made.recv(65536)
+            if b"GET /moved" in made.recv(65536):
+                made.sendall(
+                    b"HTTP/1.1 302 Found\r\nLocation: /open\r\nAccess-Control-Allow-Origin: *\r\n"
+                    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+                continue
             made.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret")

@@ -44,7 +44,8 @@ async def sh(rt, script, **options):
     return [done.returncode, done.stdout.decode("utf-8", "replace")]
 
 def denied(rt):
-    return [[e.what, e.host, e.port] for e in rt.net.policy.log if not e.allowed]
+    # glibc asks for netlink sockets whenever it looks names up
+    return [[e.what, e.host, e.port] for e in rt.net.policy.log if not e.allowed and e.what != "socket"]
 """
 
 
@@ -178,13 +179,14 @@ code, out = await sh(rt, {SIGN!r})
     (tmp_path / "unsigned").mkdir()
     (tmp_path / "unsigned" / "Packages").write_text(index)
     script = f"""
+rm -rf /var/lib/apt/lists/*
 apt-get -q update -o APT::Update::Error-Mode=any; echo "lies $?"
 echo 'deb http://mirror.test:{outside.server_port}/debian/unsigned/ ./' > /etc/apt/sources.list
 apt-get -q update; echo "unsigned $?"
 """
     code, out = run(page, relay, outside, f"got = await sh(builtins.apt, {script!r}); builtins.apt.close(); got")
     assert "lies 100" in out and "unexpected size" in out, out
-    assert "unsigned 100" in out and "is not signed" in out, out
+    assert "unsigned 100" in out and "does not have a Release file" in out, out
 
 
 SETUP = {
@@ -307,7 +309,9 @@ rt.close()
 """,
     )
     assert code == 0, out
-    assert out.count("small on base\n") == 3 and "\n5\n" in out and "none 1" in out and "E404" in out, out
+    assert (
+        out.count("small on base\n") == 3 and "sha512-" in out and "\n5\n" in out and "none 1" in out and "E404" in out
+    ), out
     assert not refused
     assert "GET /npm/tide-base/-/tide-base-1.0.0.tgz" in outside.asked
 
@@ -317,7 +321,9 @@ SSHD = """
 mkdir -p /run/sshd /root/.ssh && chmod 700 /root /root/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/host && cat > /root/.ssh/authorized_keys
 sed -i 's|^root:[^:]*:|root:x:|; /^root/s|:[^:]*$|:/bin/bash|' /etc/passwd
-/usr/sbin/sshd -h /etc/ssh/host -p 22 -o ListenAddress=127.0.0.1 -o UsePAM=no -o StrictModes=no -E /tmp/log
+echo 'Subsystem sftp internal-sftp' > /etc/ssh/conf
+/usr/sbin/sshd -f /etc/ssh/conf -h /etc/ssh/host -p 22 -o ListenAddress=127.0.0.1 -o UsePAM=no -o StrictModes=no \\
+  -E /tmp/log || exit 1
 cat /etc/ssh/host.pub
 """
 SSH = """
@@ -348,8 +354,10 @@ client, server = await machine(name), await machine(name)
 await server.fs.write_file("/etc/where", b"the second machine")
 code, key = await sh(client, {KEY!r})
 heard = asyncio.Event()
-server.net.on_listen(lambda port: port == 22 and heard.set())
+server.net.on_listen(lambda port: heard.set())
 started, host_key = await sh(server, {SSHD!r}, input=key.encode())
+if started:
+    raise AssertionError(host_key)
 await heard.wait()
 known = f"server.test {{host_key.strip().splitlines()[-1]}}\\n"
 await client.fs.write_file("/root/.ssh/known_hosts", known.encode())

@@ -82,14 +82,21 @@ class Answered:
             yield step.value.to_bytes()
 
 
-async def fetch_answer(url: str, method: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answered:
-    """One fetch. Raises OSError with a sentence: the browser does not say whether the server or its rules refused."""
+async def fetch_answer(
+    url: str, method: str, headers: Sequence[tuple[str, str]], body: bytes, redirects: bool = False
+) -> Answered:
+    """One fetch. Raises OSError with a sentence: the browser does not say whether the server or its rules refused, nor
+    where a redirect leads."""
     options: dict[str, Any] = {"method": method, "headers": js.Object.fromEntries(to_js(list(headers)))}
-    options |= {"redirect": "follow", "credentials": "omit"}
+    options |= {"redirect": "follow" if redirects else "manual", "credentials": "omit"}
     if body:
         options["body"] = to_js(body)
     try:
-        return Answered(await js.fetch(url, js.Object.fromEntries(to_js(list(options.items()), depth=1))))
+        response = await js.fetch(url, js.Object.fromEntries(to_js(list(options.items()), depth=1)))
     except Exception:
         why = "its server is not there, or sends no CORS headers (Access-Control-Allow-Origin)"
         raise OSError(errno.EHOSTUNREACH, f"The browser cannot read {url}: {why}.") from None
+    if response.type == "opaqueredirect":
+        why = "FetchBackend(redirects=True) follows it wherever it leads, a relay follows the policy"
+        raise OSError(errno.EPERM, f"{url} is redirected, and the browser does not say where to: {why}.")
+    return Answered(response)

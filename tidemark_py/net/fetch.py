@@ -2,7 +2,8 @@
 
 A connection to port 80 (or `ports`) is answered here: its requests become fetches of the same URL, by https when
 `upgrade` says so, and what comes back is sent on. The browser's rules hold: a server that does not send CORS headers
-cannot be read, which the guest is told as 502 with one sentence. Other ports are unreachable: TLS of a guest's own
+cannot be read, which the guest is told as 502 with one sentence. So is a redirect: where it leads is not shown to a
+page, so the policy cannot be asked; `redirects` follows them unasked. Other ports are unreachable: TLS of a guest's own
 cannot be carried (a relay can: WispBackend).
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from functools import partial
 from typing import Protocol
 
 from .http import HOP, BadResponse, Headers, Reader
@@ -39,19 +41,29 @@ class Answer(Protocol):
 Fetch = Callable[[str, str, Headers, bytes], Awaitable[Answer]]
 
 
-async def _browser(url: str, method: str, headers: Headers, body: bytes) -> Answer:
+async def _browser(url: str, method: str, headers: Headers, body: bytes, redirects: bool = False) -> Answer:
     from ..host.web import fetch_answer
 
-    return await fetch_answer(url, method, headers, body)
+    return await fetch_answer(url, method, headers, body, redirects)
 
 
 class FetchBackend:
-    """net.outside.Backend. ports: those that speak HTTP. upgrade: fetch by https, as a secure page must."""
+    """net.outside.Backend. ports: those that speak HTTP. upgrade: fetch by https, as a secure page must.
 
-    def __init__(self, *, ports: Collection[int] = (80,), upgrade: bool = True, fetch: Fetch | None = None) -> None:
+    redirects: let the servers that the policy allows send requests on to any other.
+    """
+
+    def __init__(
+        self,
+        *,
+        ports: Collection[int] = (80,),
+        upgrade: bool = True,
+        redirects: bool = False,
+        fetch: Fetch | None = None,
+    ) -> None:
         self.ports = frozenset(ports)
         self.upgrade = upgrade
-        self._fetch = fetch or _browser
+        self._fetch = fetch or partial(_browser, redirects=redirects)
 
     async def connect(self, host: str, port: int) -> _HttpConnection:
         """Raises OSError(ENETUNREACH) for a port that is none of ours."""

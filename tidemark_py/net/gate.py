@@ -81,6 +81,11 @@ class NetGate:
         last = self._events.last()
         record = self._events.read(last - (last - low) % (1 << 32))
         for event in parse_events(record):
+            if event.b >> 33 & 1:
+                self._page.send(
+                    m.NetNoSocket(event.pid, event.b & 0xFFFF, event.b >> 16 & 0xFFFF, event.a & 0xFFFFFFFF)
+                )
+                continue
             v6 = event.b >> 32 & 1
             packed = (event.a & (1 << 64) - 1).to_bytes(8, "big")
             host = f"IPv6 ...{packed.hex()}" if v6 else ".".join(map(str, packed[4:]))

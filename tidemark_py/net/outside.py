@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from ..abi.gen import linux
 from ..abi.gen import messages as m
 from ..channel.port import Port
 from . import names
@@ -26,6 +27,7 @@ __all__ = ["Backend", "Connection", "GuestStream", "NetEvents", "RuntimeNet"]
 CHUNK_BYTES = 262144
 RESOLV_CONF = "# names are looked up by the page around this machine\nnameserver 127.0.0.1\n"
 UDP = 17
+SOCKETS_REMEMBERED = 1000
 
 
 class Connection(Protocol):
@@ -95,6 +97,7 @@ class RuntimeNet:
         self._names = names.NameTable()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[int], Any]] = []
+        self._no_sockets: dict[tuple[int, str], None] = {}
 
     # ---- to guests ----
 
@@ -139,6 +142,15 @@ class RuntimeNet:
         """The kernel had no way out for it."""
         what = "datagram" if protocol == UDP else "connect"
         self.policy.note(what, host, port, pid, "", False, "there is no way out for it: rt.net.use(backend)")
+
+    def no_socket(self, pid: int, family: int, kind: int, protocol: int) -> None:
+        """A socket of a kind that is not there; told once a process."""
+        host = f"{_called('AF_', family)} {_called('SOCK_', kind)} {protocol}"
+        if (pid, host) not in self._no_sockets:
+            self._no_sockets[pid, host] = None
+            if len(self._no_sockets) > SOCKETS_REMEMBERED:
+                del self._no_sockets[next(iter(self._no_sockets))]
+            self.policy.note("socket", host, 0, pid, "", False, "guests have TCP, UDP and UNIX sockets only")
 
     def _start(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
@@ -204,9 +216,21 @@ class NetEvents:
         """A guest found no way out."""
         self.net.refused(message.pid, message.address, message.port, message.protocol)
 
+    def net_no_socket(self, message: m.NetNoSocket) -> None:
+        """A guest asked for a socket that is not there."""
+        self.net.no_socket(message.pid, message.family, message.kind, message.protocol)
+
     def net_listening(self, message: m.NetListening) -> None:
         """A guest listens."""
         self.net.listening(message.port)
+
+
+def _called(prefix: str, number: int) -> str:
+    """AF_PACKET, SOCK_RAW: Linux' name of a number, or the number."""
+    names_of = (
+        k for k, v in vars(linux).items() if k.startswith(prefix) and v == number and "_" not in k[len(prefix) :]
+    )
+    return next(names_of, f"{prefix}{number}")
 
 
 def errno_on_linux(number: int) -> int:

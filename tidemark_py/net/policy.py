@@ -41,7 +41,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One decision. what: "connect", "resolve" or "datagram"; why: the sentence a person reads."""
+    """One decision. what: "connect", "resolve", "datagram" or "socket" (of a kind that guests
+    do not have: host says which); why: the sentence a person reads."""
 
     time: float
     what: str

@@ -405,7 +405,7 @@ class Event(IntEnum):
     UNKNOWN_SYSCALL = 11  # a = number
     CRASH = 12  # a worker died; a = thread slot
     READY = 20  # a module called tidemark.ready
-    NET_REFUSED = 13  # no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32
+    NET_REFUSED = 13  # no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32; or no such socket: a = protocol, b = family | type << 16 | 1 << 33
 
 
 class Trace(IntEnum):

@@ -912,6 +912,18 @@ class NetRefused(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class NetNoSocket(Message):
+    """A guest asked for a socket of a kind that is not there: raw, packet, netlink ..."""
+
+    NAME: ClassVar[str] = "net.no_socket"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("family", "int"), ("kind", "int"), ("protocol", "int"),)
+    pid: int
+    family: int
+    kind: int
+    protocol: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetListening(Message):
     """A guest began to listen on a port."""
 
@@ -1592,6 +1604,7 @@ MESSAGES: dict[str, type[Message]] = {
     "net.queried": NetQueried,
     "net.reply": NetReply,
     "net.refused": NetRefused,
+    "net.no_socket": NetNoSocket,
     "net.listening": NetListening,
     "state.snapshot": StateSnapshot,
     "state.read": StateRead,
@@ -1721,6 +1734,7 @@ class PageHandler(Protocol):
     def net_asked(self, message: NetAsked, /) -> None: ...
     def net_queried(self, message: NetQueried, /) -> None: ...
     def net_refused(self, message: NetRefused, /) -> None: ...
+    def net_no_socket(self, message: NetNoSocket, /) -> None: ...
     def net_listening(self, message: NetListening, /) -> None: ...
     def machine_imaged(self, message: MachineImaged, /) -> None: ...
     def event_recorded(self, message: EventRecorded, /) -> None: ...

@@ -2310,7 +2310,7 @@
 #define EVENT_UNKNOWN_SYSCALL 11 /* a = number */
 #define EVENT_CRASH 12 /* a worker died; a = thread slot */
 #define EVENT_READY 20 /* a module called tidemark.ready */
-#define EVENT_NET_REFUSED 13 /* no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32 */
+#define EVENT_NET_REFUSED 13 /* no way out: a = the address' last 8 bytes, network order, b = port | protocol << 16 | (IPv6) 1 << 32; or no such socket: a = protocol, b = family | type << 16 | 1 << 33 */
 
 /* TRACE_*: trace_record.kind */
 #define TRACE_CALL 1 /* a system call has ended, or does not return */

@@ -56,12 +56,19 @@ static struct socket_address family_only(const struct socket *s) {
   return (struct socket_address){.bytes = 2, .data = {(u8)s->domain}};
 }
 
+static void tell_refused(u64 a, u64 b) {
+  event_post(EVENT_NET_REFUSED, current->process->pid, current->tid, (i64)a, (i64)b);
+  host_notify(ROLE_KERNEL, NOTIFY_NET_REFUSED, (u32)counters.event_seq);
+}
+
 i64 sys_socket(i32 domain, i32 type, i32 protocol) {
   u32 flags = (u32)type & ~(u32)SOCK_TYPE_MASK;
   if (flags & ~(u32)(SOCK_CLOEXEC | SOCK_NONBLOCK)) return -EINVAL;
   struct socket_context ctx = effective_context();
   struct socket *s;
   int r = socket_new((u32)domain, (u32)type & SOCK_TYPE_MASK, (u32)protocol, &ctx, &s);
+  if (r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT || r == -ESOCKTNOSUPPORT) /* raw, packet, netlink ...: told to whoever audits */
+    tell_refused((u32)protocol, ((u32)domain & 0xffffu) | ((u32)type & SOCK_TYPE_MASK) << 16 | 1ull << 33);
   if (r) return r;
   struct ofd *f = socket_ofd(s, flags);
   return f ? install_new_ofd(f, flags & SOCK_CLOEXEC) : -ENOMEM;
@@ -115,9 +122,7 @@ static i64 audited(const struct socket *s, const struct socket_address *a, i64 r
   bool v6 = ADDRESS_FAMILY(a) == AF_INET6;
   u64 address = 0;
   for (u32 i = 0; i < (v6 ? 8u : 4u); i++) address = address << 8 | a->data[(v6 ? 16u : 4u) + i];
-  event_post(EVENT_NET_REFUSED, current->process->pid, current->tid, (i64)address,
-             (i64)((u64)inet_port(a) | (u64)s->protocol << 16 | (u64)v6 << 32));
-  host_notify(ROLE_KERNEL, NOTIFY_NET_REFUSED, (u32)counters.event_seq);
+  tell_refused(address, (u64)inet_port(a) | (u64)s->protocol << 16 | (u64)v6 << 32);
   return result;
 }
 
