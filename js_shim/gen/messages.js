@@ -41,6 +41,7 @@ export const MESSAGE = Object.freeze({
   NET_OPEN: "net.open",
   NET_CONNECT: "net.connect",
   NET_SHUTDOWN: "net.shutdown",
+  NET_RESET: "net.reset",
   NET_ASKED: "net.asked",
   NET_ANSWER: "net.answer",
   NET_QUERIED: "net.queried",

@@ -178,6 +178,15 @@ static void tcp(void) {
   close(s), usleep(1000);
   SHOW("reset", read(c, buf, 10));
   close(c);
+  c = socket(AF_INET, SOCK_STREAM, 0);
+  connect4(c, "127.0.0.1", port);
+  s = accept(listener, NULL, NULL);
+  struct linger at_once = {1, 0};
+  SHOW("linger", setsockopt(s, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+  close(s), usleep(1000);
+  SHOW("aborted", read(c, buf, 10));
+  SHOW("told once", read(c, buf, 10));
+  close(c);
   pthread_t t;
   pthread_create(&t, NULL, client, "blocking");
   s = accept(listener, NULL, NULL);

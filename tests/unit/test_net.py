@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from tidemark_py.net import names
+from tidemark_py.net.outside import join
 from tidemark_py.net.policy import Policy, Rule
 from tidemark_py.net.wisp import WispBackend
 
@@ -111,5 +112,66 @@ def test_wisp_carries_streams_with_back_pressure() -> None:
         relay.close()
         with pytest.raises(ConnectionResetError):
             await cut.read()
+
+    asyncio.run(main())
+
+
+def test_a_relay_that_says_nothing_is_given_up() -> None:
+    async def main() -> None:
+        relay = Relay()
+        relay.out = asyncio.Queue()
+
+        async def opener(_: str) -> Relay:
+            return relay
+
+        with pytest.raises(TimeoutError) as e:
+            await WispBackend("ws://silent/", opener, open_seconds=0.01).connect("example.org", 80)
+        assert e.value.errno == errno.ETIMEDOUT and "ws://silent/ says nothing" in str(e.value)
+
+    asyncio.run(main())
+
+
+class Guest:
+    """A guest's end: sends `sends`, keeps how it ended."""
+
+    def __init__(self, *sends: bytes) -> None:
+        self.sends = [*sends]
+        self.got = b""
+        self.ended: list[str] = []
+
+    async def read(self) -> bytes:
+        if not self.sends:
+            await asyncio.Event().wait()
+        return self.sends.pop(0)
+
+    async def write(self, data: bytes) -> None:
+        self.got += data
+
+    async def write_eof(self) -> None:
+        self.ended.append("eof")
+
+    async def close(self) -> None:
+        self.ended.append("close")
+
+    async def reset(self) -> None:
+        self.ended.append("reset")
+
+
+def test_what_was_cut_outside_is_a_reset_inside() -> None:
+    """So that a download without a length is not taken for whole."""
+
+    class Cut(Guest):
+        async def read(self) -> bytes:
+            if self.sends:
+                return self.sends.pop(0)
+            raise ConnectionResetError(errno.ECONNRESET, "the relay's connection was lost")
+
+    async def main() -> None:
+        guest, outside = Guest(), Cut(b"half")
+        await asyncio.wait_for(join(guest, outside), 60)  # type: ignore[arg-type]
+        assert (guest.got, guest.ended, outside.ended) == (b"half", ["reset", "close"], ["close"])
+        guest, whole = Guest(b""), Guest(b"all", b"")
+        await asyncio.wait_for(join(guest, whole), 60)  # type: ignore[arg-type]
+        assert (guest.got, guest.ended) == (b"all", ["eof", "close"])
 
     asyncio.run(main())

@@ -143,6 +143,10 @@ class NetGate:
             raise
         return fd
 
+    def abort_on_close(self, fd: int) -> None:
+        """close(2) of it will be a reset."""
+        self._sockets.linger(fd, 0)
+
     def shutdown(self, fd: int) -> None:
         """No more is written; what was is still read."""
         self._sockets.shutdown(fd, linux.SHUT_WR)

@@ -84,6 +84,13 @@ class GuestStream:
             with suppress(OSError):
                 await self._port.request(m.StreamClose(self._fd))
 
+    async def reset(self) -> None:
+        """The end of one that was cut: the guest reads ECONNRESET behind what came before."""
+        if not self._closed:
+            self._closed = True
+            with suppress(OSError):
+                await self._port.request(m.NetReset(self._fd))
+
 
 class RuntimeNet:
     """Made by Runtime. program_of: pid -> path of its executable, or ""."""
@@ -241,21 +248,21 @@ def errno_on_linux(number: int) -> int:
     return int(Errno[name]) if name in Errno.__members__ else int(Errno.EHOSTUNREACH)
 
 
-async def join(a: Connection, b: Connection) -> None:
-    """Bytes both ways until both sides have ended, or one has failed; then both are closed."""
+async def join(guest: GuestStream, outside: Connection) -> None:
+    """Bytes both ways until both sides have ended, or one has failed: then the guest's is reset, not ended."""
 
     async def pump(source: Connection, target: Connection) -> None:
         while data := await source.read():
             await target.write(data)
         await target.write_eof()
 
-    both = [asyncio.ensure_future(pump(a, b)), asyncio.ensure_future(pump(b, a))]
+    both = [asyncio.ensure_future(pump(guest, outside)), asyncio.ensure_future(pump(outside, guest))]
     try:
         await asyncio.gather(*both)
     except OSError:
-        pass  # reset: both ends hear of it by the close below
+        await guest.reset()
     finally:
         for task in both:
             task.cancel()
-        await a.close()
-        await b.close()
+        await guest.close()
+        await outside.close()

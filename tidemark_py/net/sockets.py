@@ -73,6 +73,11 @@ class SocketCalls:
         """shutdown(2)"""
         self._calls.call(Syscall.shutdown, fd, how)
 
+    def linger(self, fd: int, seconds: int) -> None:
+        """SO_LINGER; with 0 close(2) resets the connection"""
+        self._kernel.write(NAME, struct.pack("<ii", 1, seconds))
+        self._calls.call(Syscall.setsockopt, fd, linux.SOL_SOCKET, linux.SO_LINGER, NAME, 8)
+
     def accept(self, fd: int) -> int | None:
         """A connection, or None when none waits."""
         result = self._calls.raw(Syscall.accept4, fd, 0, 0, FLAGS)

@@ -97,10 +97,16 @@ class _Stream:
 
 
 class WispBackend:
-    """net.outside.Backend. The WebSocket is opened at the first connect and again after it was lost."""
+    """net.outside.Backend. The WebSocket is opened at the first connect and again after it was lost.
 
-    def __init__(self, url: str, opener: Callable[[str], Awaitable[Socket]] | None = None) -> None:
+    open_seconds: what a relay has to say its first word.
+    """
+
+    def __init__(
+        self, url: str, opener: Callable[[str], Awaitable[Socket]] | None = None, *, open_seconds: float = 20.0
+    ) -> None:
         self.url = url
+        self.open_seconds = open_seconds
         self._opener = opener
         self._socket: Socket | None = None
         self._streams: dict[int, _Stream] = {}
@@ -124,7 +130,11 @@ class WispBackend:
             socket = await (self._opener or _browser)(self.url)
         except OSError as e:
             raise OSError(errno.ENETUNREACH, f"the relay {self.url} cannot be reached: {e.strerror or e}") from None
-        first = await socket.receive()
+        try:
+            first = await asyncio.wait_for(socket.receive(), self.open_seconds)
+        except TimeoutError:
+            socket.close()
+            raise OSError(errno.ETIMEDOUT, f"{self.url} says nothing for {self.open_seconds:g} s") from None
         if first is None or len(first) < HEAD.size + 4 or first[0] != CONTINUE:
             socket.close()
             raise OSError(errno.EPROTO, f"{self.url} does not speak wisp")

@@ -528,6 +528,12 @@ class KernelWorker:
         self.net.shutdown(message.connection)
         return m.NetShutdownReply()
 
+    def net_reset(self, message: m.NetReset) -> m.NetResetReply:
+        """close(2) as a reset."""
+        self.net.abort_on_close(message.connection)
+        self.streams.close(message.connection)
+        return m.NetResetReply()
+
     def net_answer(self, message: m.NetAnswer) -> m.NetAnswerReply:
         """What connect(2) says."""
         self.net.answer(message.connection, message.errno)

@@ -840,6 +840,24 @@ class NetShutdown(Request[NetShutdownReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class NetResetReply(Message):
+    """Answer to net.reset."""
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetReset(Request[NetResetReply]):
+    """Close a connection so that the other end reads ECONNRESET behind what was sent: it was cut, not ended."""
+
+    NAME: ClassVar[str] = "net.reset"
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("connection", "int"),)
+    REPLY: ClassVar[type[Message]] = NetResetReply
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetAsked(Message):
     """A guest waits in connect(2) for a way out."""
 
@@ -1599,6 +1617,7 @@ MESSAGES: dict[str, type[Message]] = {
     "net.open": NetOpen,
     "net.connect": NetConnect,
     "net.shutdown": NetShutdown,
+    "net.reset": NetReset,
     "net.asked": NetAsked,
     "net.answer": NetAnswer,
     "net.queried": NetQueried,
@@ -1699,6 +1718,7 @@ class KernelWorkerHandler(Protocol):
     def net_open(self, message: NetOpen, /) -> NetOpenReply | Awaitable[NetOpenReply]: ...
     def net_connect(self, message: NetConnect, /) -> NetConnectReply | Awaitable[NetConnectReply]: ...
     def net_shutdown(self, message: NetShutdown, /) -> NetShutdownReply | Awaitable[NetShutdownReply]: ...
+    def net_reset(self, message: NetReset, /) -> NetResetReply | Awaitable[NetResetReply]: ...
     def net_answer(self, message: NetAnswer, /) -> NetAnswerReply | Awaitable[NetAnswerReply]: ...
     def net_reply(self, message: NetReply, /) -> NetReplyReply | Awaitable[NetReplyReply]: ...
     def state_snapshot(self, message: StateSnapshot, /) -> StateSnapshotReply | Awaitable[StateSnapshotReply]: ...

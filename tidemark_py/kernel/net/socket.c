@@ -143,7 +143,8 @@ static void part(struct socket *s, bool reset) {
   struct socket *peer = s->peer;
   s->peer = NULL;
   if (peer && socket_is_record(s)) {
-    if (reset || !list_empty(&s->incoming)) socket_reset(peer, ECONNRESET);
+    bool cut = s->domain != AF_UNIX && s->linger_on && !s->linger_seconds; /* socket(7), SO_LINGER; tcp(7) */
+    if (reset || cut || !list_empty(&s->incoming)) socket_reset(peer, ECONNRESET);
     peer->nothing_more = true;
   }
   while (!list_empty(&s->incoming)) {
