@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 
 from .conftest import Page
+from .outside import Outside, Request, free_port, start_relay
 
 pytestmark = pytest.mark.page
 
@@ -213,6 +216,68 @@ def test_plain_http_goes_by_fetch(page: Page) -> None:
     assert "/moved is redirected" in out and "secret" not in out, out
     assert "unreachable" in out, out
     assert "400 Bad Request" in out, out
+
+
+def test_a_relay_that_dies_a_redirect_out_of_the_list_and_no_relay_at_all(page: Page) -> None:
+    """Cut in the middle: an error, no shorter file; then one sentence a connection; with the relay back all is well."""
+    outside, port = Outside(), free_port()
+    relays = [start_relay(port)]
+    over = threading.Event()
+
+    def endless(r: Request) -> None:
+        r.send_response(200)
+        r.end_headers()
+        r.wfile.write(b"first")
+        over.wait(300)
+
+    def back(r: Request) -> None:
+        r.answer(200, b"well")
+
+    outside.services["/cut"] = endless
+    outside.services["/well"] = back
+    outside.services["/away"] = lambda r: r.answer(302, b"", Location="http://elsewhere.test/")
+    killer = threading.Thread(target=kill_when_asked, args=[outside, relays[0]], daemon=True)
+    killer.start()
+    try:
+        setup = f"""
+from tidemark_py.net.wisp import WispBackend
+rt = builtins.relayed = await busybox(await new_runtime())
+rt.net.hosts["server.test"] = "127.0.0.1"
+rt.net.policy.allow("server.test")
+await rt.net.use(WispBackend("ws://127.0.0.1:{port}/"))
+"""
+        wget = f"""
+rt = builtins.relayed
+async def wget(path):
+    done = await rt.run(["wget", "-q", "-O", "-", f"http://server.test:{outside.server_port}{{path}}"], timeout=200)
+    return [done.returncode, done.stdout.decode(), done.stderr.decode()]
+"""
+        moved, cut = page.run(setup + wget + '[await wget("/away"), await wget("/cut")]', 300)
+        killer.join(60)
+        gone, log = page.run(wget + '[await wget("/well"), [[e.what, e.host, e.why] for e in rt.net.policy.log]]', 300)
+        relays.append(start_relay(port))
+        assert page.run(wget + 'got = await wget("/well"); rt.close(); got', 300)[:2] == [0, "well"]
+    finally:
+        over.set()
+        for relay in relays:
+            relay.kill()
+            relay.wait()
+        outside.shutdown()
+        outside.server_close()
+    assert moved[0] == 1 and "elsewhere.test" in moved[2], moved
+    assert cut[0] == 1 and "reset" in cut[2], cut
+    assert gone[0] == 1 and "unreachable" in gone[2], gone
+    assert ["resolve", "elsewhere.test", "no rule allows it: rt.net.policy.allow(...)"] in log
+    assert any(what == "connect" and "the relay" in why and "cannot be reached" in why for what, _, why in log), log
+
+
+def kill_when_asked(outside: Outside, relay: subprocess.Popen[bytes]) -> None:
+    """The relay dies when the answer to /cut is on its way."""
+    end = time.monotonic() + 300
+    while "GET /cut" not in outside.asked and time.monotonic() < end:
+        time.sleep(0.05)
+    relay.kill()
+    relay.wait()
 
 
 def answer_once(listener: socket.socket) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tidemark_py.dev import layer_build
 from tidemark_py.dev.apt import Archive
 
-from .conftest import Page
+from .conftest import PREAMBLE, Page
 from .outside import Outside, Service, files, git_backend, npm_registry, running_relay, tar_gz, wheel
 from .test_packages import serve
 
@@ -71,8 +71,13 @@ def layer(packages: str) -> str:
 
 
 def run(page: Page, relay: str, outside: Outside, code: str) -> Any:
-    """The code's last value, with ONLINE's helpers."""
-    return page.run(ONLINE.format(relay=relay, port=outside.server_port, seconds=SECONDS) + code, SECONDS)
+    """The code's last value, with ONLINE's helpers. It runs by itself: WebDriver waits two minutes at most."""
+    whole = PREAMBLE + ONLINE.format(relay=relay, port=outside.server_port, seconds=SECONDS) + code
+    start = f"builtins.work = asyncio.ensure_future(eval_code_async({whole!r}, {{}}))"
+    page.run(f"from pyodide.code import eval_code_async\n{start}\n0")
+    while not page.run("(await asyncio.wait({builtins.work}, timeout=5))[0] and True", 100):
+        pass
+    return page.run("builtins.work.result()")
 
 
 def test_git_clones_and_pushes_over_smart_http(page: Page, relay: str, outside: Outside, tmp_path: Path) -> None:
