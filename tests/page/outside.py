@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 RELAY_PYTHON = os.environ.get("TIDEMARK_TEST_WISP_PYTHON", sys.executable)
@@ -215,23 +216,31 @@ def free_port() -> int:
 def start_relay(port: int) -> subprocess.Popen[bytes]:
     """A wisp server that may reach loopback, when it listens."""
     command = [RELAY_PYTHON, "-m", "wisp.server", "--host", "127.0.0.1", "--port", str(port), "--allow-loopback"]
-    server = subprocess.Popen([*command, "--threads", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command += ["--threads", "1"]  # a child of its own all the same
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     for _ in range(1200):
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 return server
         assert server.poll() is None, f"{RELAY_PYTHON} -m wisp.server does not start"
         time.sleep(0.05)
-    server.kill()
+    stop_relay(server)
     raise AssertionError("the relay does not listen")
+
+
+def stop_relay(server: subprocess.Popen[bytes]) -> None:
+    """At once, with its children."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 @contextmanager
 def running_relay() -> Iterator[str]:
     """Its WebSocket's address."""
     port = free_port()
-    with start_relay(port) as server:
-        try:
-            yield f"ws://127.0.0.1:{port}/"
-        finally:
-            server.kill()
+    server = start_relay(port)
+    try:
+        yield f"ws://127.0.0.1:{port}/"
+    finally:
+        stop_relay(server)

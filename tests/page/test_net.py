@@ -10,7 +10,7 @@ import time
 import pytest
 
 from .conftest import Page
-from .outside import Outside, Request, free_port, start_relay
+from .outside import Outside, Request, free_port, start_relay, stop_relay
 
 pytestmark = pytest.mark.page
 
@@ -218,6 +218,7 @@ def test_plain_http_goes_by_fetch(page: Page) -> None:
     assert "400 Bad Request" in out, out
 
 
+@pytest.mark.slow
 def test_a_relay_that_dies_a_redirect_out_of_the_list_and_no_relay_at_all(page: Page) -> None:
     """Cut in the middle: an error, no shorter file; then one sentence a connection; with the relay back all is well."""
     outside, port = Outside(), free_port()
@@ -249,10 +250,10 @@ await rt.net.use(WispBackend("ws://127.0.0.1:{port}/"))
         wget = f"""
 rt = builtins.relayed
 async def wget(path):
-    done = await rt.run(["wget", "-q", "-O", "-", f"http://server.test:{outside.server_port}{{path}}"], timeout=200)
+    done = await rt.run(["wget", "-q", "-O", "-", f"http://server.test:{outside.server_port}{{path}}"], timeout=60)
     return [done.returncode, done.stdout.decode(), done.stderr.decode()]
 """
-        moved, cut = page.run(setup + wget + '[await wget("/away"), await wget("/cut")]', 300)
+        moved, cut = page.run(setup + wget + '[await wget("/away"), await wget("/cut")]', 110)
         killer.join(60)
         gone, log = page.run(wget + '[await wget("/well"), [[e.what, e.host, e.why] for e in rt.net.policy.log]]', 300)
         relays.append(start_relay(port))
@@ -260,8 +261,7 @@ async def wget(path):
     finally:
         over.set()
         for relay in relays:
-            relay.kill()
-            relay.wait()
+            stop_relay(relay)
         outside.shutdown()
         outside.server_close()
     assert moved[0] == 1 and "elsewhere.test" in moved[2], moved
@@ -276,8 +276,7 @@ def kill_when_asked(outside: Outside, relay: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 300
     while "GET /cut" not in outside.asked and time.monotonic() < end:
         time.sleep(0.05)
-    relay.kill()
-    relay.wait()
+    stop_relay(relay)
 
 
 def answer_once(listener: socket.socket) -> None:

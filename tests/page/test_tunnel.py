@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import http.server
-import os
-import socket
 import ssl
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,47 +14,19 @@ import pytest
 from tidemark_py.dev import layer_build
 
 from .conftest import Page
+from .outside import running_relay
 from .test_packages import serve
 
 pytestmark = [pytest.mark.page, pytest.mark.slow]
 SPEC = "deb:curl,openssl,ca-certificates,git,dash,coreutils"
-WISP = os.environ.get("TIDEMARK_TEST_WISP_PYTHON", sys.executable)
 BODY = bytes(range(256)) * 4096
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
 def relay() -> Iterator[str]:
     """A wisp server that may reach loopback: its WebSocket's address."""
-    port = free_port()
-    command = [
-        WISP,
-        "-m",
-        "wisp.server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--allow-loopback",
-        "--threads",
-        "1",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        for _ in range(200):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, f"{WISP} -m wisp.server does not start"
-            time.sleep(0.05)
-        yield f"ws://127.0.0.1:{port}/"
-        server.terminate()
+    with running_relay() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
