@@ -44,7 +44,6 @@ async def sh(rt, script, **options):
     return [done.returncode, done.stdout.decode("utf-8", "replace")]
 
 def denied(rt):
-    # glibc asks for netlink sockets whenever it looks names up
     return [[e.what, e.host, e.port] for e in rt.net.policy.log if not e.allowed and e.what != "socket"]
 """
 

@@ -931,7 +931,7 @@ class NetRefused(Message):
 
 @dataclass(frozen=True, slots=True)
 class NetNoSocket(Message):
-    """A guest asked for a socket of a kind that is not there: raw, packet, netlink ..."""
+    """A guest asked for a socket of a kind that is not there: raw, packet ..."""
 
     NAME: ClassVar[str] = "net.no_socket"
     FIELDS: ClassVar[tuple[tuple[str, str], ...]] = (("pid", "int"), ("family", "int"), ("kind", "int"), ("protocol", "int"),)

@@ -67,7 +67,7 @@ i64 sys_socket(i32 domain, i32 type, i32 protocol) {
   struct socket_context ctx = effective_context();
   struct socket *s;
   int r = socket_new((u32)domain, (u32)type & SOCK_TYPE_MASK, (u32)protocol, &ctx, &s);
-  if (r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT || r == -ESOCKTNOSUPPORT) /* raw, packet, netlink ...: told to whoever audits */
+  if (r == -EAFNOSUPPORT || r == -EPROTONOSUPPORT || r == -ESOCKTNOSUPPORT) /* raw, packet ...: told to whoever audits */
     tell_refused((u32)protocol, ((u32)domain & 0xffffu) | ((u32)type & SOCK_TYPE_MASK) << 16 | 1ull << 33);
   if (r) return r;
   struct ofd *f = socket_ofd(s, flags);
