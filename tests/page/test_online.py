@@ -336,7 +336,7 @@ ssh $o server.test 'echo "on $(cat /etc/where)"; exit 3'; echo "code $?"
 ssh $o server.test md5sum < big; md5sum < big
 scp -q $o big server.test:/tmp/copied && ssh $o server.test 'md5sum < /tmp/copied' || exit 1
 ssh $o -o UserKnownHostsFile=/dev/null server.test true; echo "unknown $?"
-ssh $o -o IdentityFile=/nothing -o IdentitiesOnly=yes -F /dev/null -i /nothing server.test true; echo "keyless $?"
+ssh -o BatchMode=yes -o PubkeyAuthentication=no server.test true; echo "keyless $?"
 """
 
 
