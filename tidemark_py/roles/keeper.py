@@ -11,7 +11,7 @@ ENOSPC until a later round succeeds.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -51,13 +51,21 @@ class Kept:
 
 
 class Keeper:
-    """log: one line of diagnostics."""
+    """log: one line of diagnostics. prefetch: until all of a directory is here (of lazy layers)."""
 
-    def __init__(self, kernel: Kernel, host: Host, calls: KernelCalls, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        host: Host,
+        calls: KernelCalls,
+        log: Callable[[str], None],
+        prefetch: Callable[[int, str], Awaitable[object]],
+    ) -> None:
         self._kernel = kernel
         self._host = host
         self._calls = calls
         self._log = log
+        self._prefetch = prefetch
         self._kept: dict[int, Kept] = {}
         self._buffer = 0
         self._buffer_bytes = 0
@@ -89,6 +97,8 @@ class Keeper:
             if result < 0:
                 raise damaged(name, "their names are no tree")
             await self._limit(kept, limit)
+            if log is None and not read_only:
+                await self._prefetch(root, path)
             self._show(kept, read_only, new=log is None)
         except BaseException:
             if number >= 0:

@@ -70,7 +70,13 @@ class KernelWorker:
         self.fetcher = LayerFetcher(
             kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
         )
-        self.keeper = Keeper(kernel, host, self.calls, lambda text: self.page.send(m.RuntimeLogged("kept files", text)))
+        self.keeper = Keeper(
+            kernel,
+            host,
+            self.calls,
+            lambda text: self.page.send(m.RuntimeLogged("kept files", text)),
+            self._prefetch,
+        )
         self._listening = False
         self._over = False
 
