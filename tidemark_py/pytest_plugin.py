@@ -2,12 +2,15 @@
 
 Fixtures: `tidemark_page`, an isolated page with this package unpacked and installed (subprocess works in it; it is what
 pytest-pyodide calls a selenium, so run_in_pyodide tests may take it), once per module; `tidemark`, which runs Python
-there. Marker: `tidemark_layers("busybox.tdl", "https://...")` on the module: files of this machine, or URLs.
+there; `tidemark_machine`, a saved machine that goes on in the page, from where it was saved, anew for each test: its
+file is named by the marker `tidemark_saved("shell.tdm")`, its layers by the next.
+Marker: `tidemark_layers("busybox.tdl", "https://...")` on the module: files of this machine, or URLs.
 Needs pytest-pyodide and its --dist-dir; without them only tests that ask for a fixture fail. Chromium only.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tempfile
@@ -19,7 +22,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Tidemark", "tidemark", "tidemark_page", "tidemark_server"]
+__all__ = ["Tidemark", "tidemark", "tidemark_machine", "tidemark_page", "tidemark_server"]
 
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -29,6 +32,16 @@ HEADERS = {
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 PACKAGE = Path(__file__).resolve().parent
 LEFT_OUT = {"kernel", "dev", "__pycache__"}
+# in the page: `machine` is the Runtime, `shell` and the like are in machine.processes()
+RESTORE = """
+import asyncio, builtins, js, time
+import tidemark_py as tm
+async def _bytes(url):
+    return (await (await js.fetch(url)).arrayBuffer()).to_bytes()
+_began = time.perf_counter()
+builtins.machine = await tm.Runtime.restore(await _bytes(%r), layers=[await tm.layers.fetch(u) for u in %r])
+time.perf_counter() - _began
+"""
 INSTALL = """
 const get = async (name) => { const r = await fetch(name); if (!r.ok) throw new Error(name); return r.arrayBuffer(); };
 const site = pyodide.runPython("import site; site.getsitepackages()[0]");
@@ -43,6 +56,7 @@ await tidemark_py.install(layers=%s)
 def pytest_configure(config: pytest.Config) -> None:
     """The marker."""
     config.addinivalue_line("markers", "tidemark_layers(*layers): files or URLs of layers for tidemark_page")
+    config.addinivalue_line("markers", "tidemark_saved(file): what rt.save() gave, for tidemark_machine")
 
 
 def _package() -> bytes:
@@ -65,6 +79,7 @@ class Tidemark:
 
     def __init__(self, selenium: Any) -> None:
         self.selenium = selenium
+        self.restore_seconds = 0.0
 
     def run(self, code: str, seconds: float = 60) -> Any:
         """Raises pytest-pyodide's JavascriptException with the Python traceback."""
@@ -122,3 +137,27 @@ def _serve_layer(layer: str, folder: Path) -> str:
 def tidemark(tidemark_page: Any) -> Tidemark:
     """Runs Python in tidemark_page."""
     return Tidemark(tidemark_page)
+
+
+@pytest.fixture
+def tidemark_machine(
+    request: pytest.FixtureRequest, tidemark_server: tuple[Any, Path], tidemark: Tidemark
+) -> Iterator[Tidemark]:
+    """`tidemark` with the saved machine as `machine` in the page; restore_seconds says how long it took."""
+    marker = request.node.get_closest_marker("tidemark_saved")
+    if marker is None or not marker.args:
+        pytest.fail('tidemark_machine wants a marker: @pytest.mark.tidemark_saved("file that rt.save() made")')
+    saved = _serve_file(Path(marker.args[0]), tidemark_server[1])
+    layers = request.node.get_closest_marker("tidemark_layers")
+    names = [_serve_layer(str(layer), tidemark_server[1]) for layer in (layers.args if layers else ())]
+    tidemark.restore_seconds = float(tidemark.run(RESTORE % (saved, names)))
+    yield tidemark
+    tidemark.run("import builtins; builtins.machine.close()")
+
+
+def _serve_file(path: Path, folder: Path) -> str:
+    if not path.is_file():
+        pytest.fail(f"tidemark_saved: no file {path.resolve()}: write what `await rt.save()` gives there")
+    name = f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}-{path.name}"
+    shutil.copy(path, folder / name)
+    return name

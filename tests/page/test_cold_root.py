@@ -44,8 +44,8 @@ def test_a_shell_of_a_300_mb_image_starts_with_a_twentieth_of_it(tmp_path: Path)
         again = life.python(f"""
             two = await new_runtime()
             done = await install(two.fs, lock=Lock.loads({lock!r}))
-            same = await two.run(["bash", "-c", "cd /usr/lib/go*/src/fmt && sha256sum *.go"], timeout=200)
-            first = await rt.run(["bash", "-c", "cd /usr/lib/go*/src/fmt && sha256sum *.go"], timeout=200)
+            same = await two.run(["bash", "-c", "cd /usr/bin && sha256sum [a-d]*"], timeout=200)
+            first = await rt.run(["bash", "-c", "cd /usr/bin && sha256sum [a-d]*"], timeout=200)
             rt.close(), two.close()
             equal = [done.lock.dumps() == {lock!r}, same.stdout == first.stdout, len(same.stdout) > 500]
             json.dumps([*equal, done.fetched])

@@ -16,7 +16,18 @@ import js
 from pyodide.code import run_js
 from pyodide.ffi import create_once_callable, create_proxy, to_js
 
-__all__ = ["Refused", "file_name", "hold", "js_call", "js_object", "read", "remove", "write"]
+__all__ = [
+    "Refused",
+    "file_name",
+    "hold",
+    "js_call",
+    "js_object",
+    "read",
+    "read_handle",
+    "remove",
+    "write",
+    "write_handle",
+]
 
 FOLDER = "tidemark-saved"
 _held: dict[str, Any] = {}  # name -> what keeps the lock; for the life of this interpreter
@@ -76,21 +87,38 @@ async def read(name: str) -> bytes | None:
     folder = await _folder()
     try:
         handle = await js_call(folder, "getFileHandle", file_name(name))
-        file = await js_call(handle, "getFile")
-        buffer = await js_call(file, "arrayBuffer")
     except Refused as e:
         if e.name == "NotFoundError":
             return None
         raise OSError(errno.EIO, f"saved files could not be read ({e})", name) from None
+    return await read_handle(handle, name)
+
+
+async def read_handle(handle: Any, name: str = "") -> bytes:
+    """What a FileSystemFileHandle's file has. Raises OSError."""
+    try:
+        file = await js_call(handle, "getFile")
+        buffer = await js_call(file, "arrayBuffer")
+    except Refused as e:
+        raise OSError(errno.EIO, f"the file could not be read ({e})", name or str(handle.name)) from None
     return bytes(buffer.to_bytes())
 
 
 async def write(name: str, data: bytes) -> None:
     """Replace what is under `name`, all or nothing. Raises OSError(EDQUOT) with the figures when there is no room."""
     folder = await _folder()
-    writable = None
     try:
         handle = await js_call(folder, "getFileHandle", file_name(name), js_object(create=True))
+    except Refused as e:
+        raise OSError(errno.EIO, f"saved files could not be written ({e})", name) from None
+    await write_handle(handle, data, name)
+
+
+async def write_handle(handle: Any, data: bytes, name: str = "") -> None:
+    """Replace a FileSystemFileHandle's file, all or nothing. Raises OSError as write() does."""
+    name = name or str(handle.name)
+    writable = None
+    try:
         writable = await js_call(handle, "createWritable")
         await js_call(writable, "write", to_js(data))
         await js_call(writable, "close")

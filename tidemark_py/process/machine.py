@@ -32,11 +32,13 @@ class MachineHandles:
         raise NotImplementedError
 
     @classmethod
-    async def restore(cls, saved: bytes, *, layers: Iterable[Any] = (), **options: Any) -> Self:
+    async def restore(cls, saved: bytes | str | Any, *, layers: Iterable[Any] = (), **options: Any) -> Self:
         """A runtime that goes on where save() was called; layers: those it names; options as for create().
 
-        rt.processes() has its processes. Raises SnapshotError: cut short, corrupted, another build's, a layer missing.
+        saved: the bytes, the name that save(to=...) was given, or a file's handle. rt.processes() has its processes.
+        Raises SnapshotError: cut short, corrupted, another build's, a layer missing.
         """
+        saved = await _read(saved)
         self = await cls.create(**options, _restoring=True)  # type: ignore[attr-defined]
         try:
             port = self._kernel
@@ -53,19 +55,46 @@ class MachineHandles:
         """The processes that this page started or got back, while they run."""
         return list(self._processes.values())
 
-    async def save(self, *, embed_layers: bool = False) -> bytes:
+    async def save(self, *, embed_layers: bool = False, to: str | Any = None) -> bytes:
         """The whole machine as bytes, for Runtime.restore(); it goes on meanwhile, but for the moment of the copy.
 
+        to: also written under a name of this browser's private files (OPFS), or into a file's handle (File System
+        Access API), whole or not at all. Kept directories (rt.fs.keep) are saved as they are, as plain memory.
         Layers are named by their hash unless embed_layers. Raises TidemarkError: a Pyodide is attached, a lazy layer is
         not all here, a thread does not come to rest.
         """
         self._notes = []
         await self._kernel.request(m.MachineImage(embed_layers))
-        return (await self._kernel.request(m.MachineSave(self._notes))).saved
+        saved = (await self._kernel.request(m.MachineSave(self._notes))).saved
+        if to is not None:
+            await _write(to, saved)
+        return saved
 
     def machine_imaged(self, message: m.MachineImaged) -> None:
         """The moment of the copy: what the page holds now belongs to it."""
         self._notes = [describe(process) for process in self._processes.values()]
+
+
+async def _read(saved: bytes | str | Any) -> bytes:
+    if isinstance(saved, (bytes, bytearray, memoryview)):
+        return bytes(saved)
+    from ..host import opfs
+
+    if isinstance(saved, str):
+        data = await opfs.read(f"machine-{saved}")
+        if data is None:
+            raise SnapshotError(f"no machine was saved under the name {saved!r} in this browser")
+        return data
+    return await opfs.read_handle(saved)
+
+
+async def _write(to: str | Any, saved: bytes) -> None:
+    from ..host import opfs
+
+    if isinstance(to, str):
+        await opfs.write(f"machine-{to}", saved)
+    else:
+        await opfs.write_handle(to, saved)
 
 
 def describe(process: Process) -> dict[str, Any]:

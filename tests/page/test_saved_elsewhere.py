@@ -1,0 +1,95 @@
+"""Saved machines under a name of the browser, in a file's handle, and as another project's pytest has them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidemark_py.dev import layer_build, pyodide_files
+
+from .conftest import Page
+
+pytestmark = pytest.mark.page
+ROOT = Path(__file__).resolve().parents[2]
+HALF_WAY = """
+rt = await busybox(await new_runtime())
+script = "i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done | sed s/^/n/ | cat"
+p = await rt.spawn(["sh", "-c", script], stdout=PIPE)
+first = await asyncio.wait_for(p.stdout.readexactly(200), 60)
+"""
+WHOLE = "".join(f"n{i}\\n" for i in range(3000))
+TESTS = """
+import pytest
+
+pytestmark = [pytest.mark.tidemark_layers({layer!r}), pytest.mark.tidemark_saved({saved!r})]
+FIRST, WHOLE = {first!r}, "".join(f"n{{i}}\\n" for i in range(3000))
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_a_pipeline_goes_on(tidemark_machine, time):
+    rest = tidemark_machine.run('''
+        import asyncio
+        (p,) = machine.processes()
+        (await asyncio.wait_for(p.stdout.read(), 60)).decode()
+    ''')
+    print("restored in", tidemark_machine.restore_seconds, "s")
+    assert FIRST + rest == WHOLE
+"""
+
+
+def test_a_machine_is_saved_under_a_name_and_into_a_handle(page: Page) -> None:
+    assert page.run(
+        HALF_WAY
+        + """
+saved = await rt.save(to="half")
+folder = await js.navigator.storage.getDirectory()
+handle = await folder.getFileHandle("machine.tdm", create=True)
+await rt.save(to=handle)
+rt.close()
+out = []
+for each in ("half", handle):
+    two = await tm.Runtime.restore(each, layers=[builtins.layer], snapshot=await snapshot_bytes())
+    (q,) = two.processes()
+    out.append((first + await asyncio.wait_for(q.stdout.read(), 60)).decode())
+    two.close()
+try:
+    await tm.Runtime.restore("no-such-one")
+except tm.TidemarkError as e:
+    out.append("no-such-one" in str(e))
+out
+"""
+    ) == [WHOLE, WHOLE, True]
+
+
+@pytest.mark.slow
+def test_another_projects_test_restores_it(page: Page, tmp_path: Path) -> None:
+    first, saved = page.run(
+        HALF_WAY
+        + """
+import base64
+saved = await rt.save()
+rt.close()
+[first.decode(), base64.b64encode(saved).decode()]
+"""
+    )
+    (tmp_path / "half.tdm").write_bytes(base64.b64decode(saved))
+    layer = str(layer_build.layer_file("deb:busybox-static"))
+    text = TESTS.format(layer=layer, saved=str(tmp_path / "half.tdm"), first=first)
+    (tmp_path / "test_it.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tidemark_py.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--dist-dir", str(pyodide_files.pyodide_dir()), "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert "2 passed" in done.stdout
+    print(done.stdout, f"{(tmp_path / 'half.tdm').stat().st_size:,} bytes saved")
