@@ -247,6 +247,8 @@ static void test_no_room_outside_is_enospc(void) {
   ofd_put(f);
   IS(open_close("/a/f", O_RDONLY), 0);
   IS(file_unlink(fs, cred, PATH("/a/g"), false), 0);
+  IS(file_unlink(fs, cred, PATH("/a/f"), false), 0);
+  put_file("/a/f", "text"); /* as much as was freed, at once */
   commit(number, 1u << 20, false);
   put_file("/a/g", "there is room again");
   commit(number, 1u << 20, false);

@@ -22,6 +22,7 @@ struct journal {
   struct list nodes, names; /* memfs_inode.dirty, .renamed */
   u64 requested, served;    /* rounds asked for; the last one that ended */
   int result;               /* of the last round */
+  u64 full_blocks;          /* that many were too many */
   bool told, taken, full, fed, ready, mounted;
   struct wait_queue wait;
   struct memfs_inode **by_ino; /* while replaying: open addressing */
@@ -51,7 +52,10 @@ void journal_changed(struct memfs_inode *m) {
   tell(j);
 }
 
-bool journal_full(const struct memfs *fs) { return fs->journal && fs->journal->full; }
+/* Whoever frees something may write that much again: whether it can be kept is the next round's to say. */
+bool journal_full(const struct memfs *fs) {
+  return fs->journal && fs->journal->full && fs->sb.blocks_used >= fs->journal->full_blocks;
+}
 
 /* ---- fsync ---- */
 static bool at_rest(const struct journal *j) {
@@ -226,7 +230,7 @@ void journal_done(u32 number, u64 upto, i32 result) {
   if (!j) return;
   if (result) all_changed(j); /* nobody knows what of it the next round may build on */
   j->taken = false;
-  j->full = result == -ENOSPC;
+  j->full = result == -ENOSPC, j->full_blocks = j->fs->sb.blocks_used;
   j->result = result;
   j->served = MAX(j->served, MIN(upto, j->requested));
   wait_wake(&j->wait, 0);
