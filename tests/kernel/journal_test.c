@@ -235,6 +235,27 @@ static void test_changes_during_a_round_and_failed_rounds(void) {
   unmount("/a");
 }
 
+/* A tree made of records goes on and is made of them again, life after life. */
+static void test_lives(void) {
+  int number;
+  start(&number);
+  for (u32 life = 0; life < 40 && !failures; life++) {
+    for (u32 round = 0; round < 3; round++) {
+      for (u32 i = 0; i < chance(30); i++) change("/a");
+      if (kept_open) ofd_put(kept_open), kept_open = NULL;
+      commit(number, 1u << 20, false);
+    }
+    int other = replay(taken_bytes);
+    mount_kept(other, "/b");
+    compare("/a", "/b");
+    unmount("/b");
+    unmount("/a");
+    number = replay(taken_bytes);
+    mount_kept(number, "/a");
+  }
+  unmount("/a");
+}
+
 static void test_no_room_outside_is_enospc(void) {
   int number;
   start(&number);
@@ -292,6 +313,7 @@ int main(void) {
   IS(file_mkdir(fs, cred, PATH("/b"), 0755), 0);
   test_any_changes_come_back();
   test_changes_during_a_round_and_failed_rounds();
+  test_lives();
   test_no_room_outside_is_enospc();
   test_bad_records();
   fs_context_put(fs);

@@ -91,6 +91,8 @@ class Keeper:
                 kept.current, found = log
                 kept.generation, kept.transaction, kept.end = found.generation, found.transaction, found.end
                 self._replay(kept, found)
+                if found.dropped and not read_only:
+                    folder.files[kept.current].truncate(found.end)
                 if found.dropped:
                     self._log(f"kept files {name!r}: {found.dropped} bytes of an unfinished transaction were dropped")
             result = int(self._kernel.call("tk_journal_replayed", number))

@@ -482,6 +482,7 @@ int journal_replayed(u32 number) {
       memfs_dir_free(m);
       m->dir = (struct memfs_directory){.own = true};
     }
+    if (S_ISREG(m->i.mode)) m->file.kept = ~0ull; /* replaying cut it short, not a guest */
     inode_put(&m->i); /* gone without a name; else it stays for its names */
   }
   kfree(j->by_ino);
