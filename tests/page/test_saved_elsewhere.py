@@ -18,16 +18,16 @@ pytestmark = pytest.mark.page
 ROOT = Path(__file__).resolve().parents[2]
 HALF_WAY = """
 rt = await busybox(await new_runtime())
-script = "i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done | sed s/^/n/ | cat"
+script = "seq 1 100000 | sed s/^/n/ | cat"  # more than its pipes hold: it waits for its reader
 p = await rt.spawn(["sh", "-c", script], stdout=PIPE)
 first = await asyncio.wait_for(p.stdout.readexactly(200), 60)
 """
-WHOLE = "".join(f"n{i}\\n" for i in range(3000))
+WHOLE = "".join(f"n{i}\n" for i in range(1, 100001))
 TESTS = """
 import pytest
 
 pytestmark = [pytest.mark.tidemark_layers({layer!r}), pytest.mark.tidemark_saved({saved!r})]
-FIRST, WHOLE = {first!r}, "".join(f"n{{i}}\\n" for i in range(3000))
+FIRST, WHOLE = {first!r}, "".join(f"n{{i}}\\n" for i in range(1, 100001))
 
 @pytest.mark.parametrize("time", [1, 2])
 def test_a_pipeline_goes_on(tidemark_machine, time):
