@@ -14,6 +14,7 @@
 #define REG_FCSR 528u    /* u32: frm << 5 | fflags */
 #define REG_RES_ADDR 536u /* u64: LR reservation address, ~0 when none */
 #define REG_RES_VALUE 544u /* u64 */
+#define REG_F_WRITTEN 576u /* u32: translated code has written f registers */
 #define REG_INSTRET 552u /* u64: instructions retired by this thread */
 
 enum cpu_exit {
@@ -56,6 +57,7 @@ struct cpu_translator {
   void (*invalidate)(struct mm *mm, u32 first, u32 last); /* pages; lock held */
   void (*free)(struct mm *mm);                            /* lock held */
   void (*executed)(u64 instructions);                     /* by a cpu_run, all told */
+  void (*forget)(void); /* everything that can be made again; no thread is in cpu_run; lock held */
 };
 extern const struct cpu_translator *cpu_translator;
 const char *cpu_register_name(u32 x); /* psABI: "a0" */

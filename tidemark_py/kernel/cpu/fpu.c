@@ -86,7 +86,7 @@ NOINLINE bool fpu_execute(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2
     }
     goto done;
   }
-  st->f[rd] = box(wide, r);
+  st->f[rd] = box(wide, r), st->f_dirty = 1;
 done:
   if (flags) {
     st->fflags |= flags;

@@ -200,6 +200,6 @@ bool fpu_quick(struct cpu_state *st, u32 op, u32 rd, u32 rs1, u32 rs2, u32 rs3, 
     default: return false;
     }
   }
-  st->f[rd] = r;
+  st->f[rd] = r, st->f_dirty = 1;
   return true;
 }

@@ -17,7 +17,7 @@
 #define RD REG_AT(st->x, SLOT_RD - 3)
 #define X1 REG_AT(st->x, SLOT_RS1 - 3)
 #define X2 REG_AT(st->x, SLOT_RS2 - 3)
-#define FD REG_AT(st->f, SLOT_RD - 3)
+#define FD (*(st->f_dirty = 1, &REG_AT(st->f, SLOT_RD - 3))) /* to be written */
 #define F1 REG_AT(st->f, SLOT_RS1 - 3)
 #define F2 REG_AT(st->f, SLOT_RS2 - 3)
 #define FIELD(shift) ((W >> (shift)) & 63)
@@ -223,6 +223,7 @@ static void state_load(struct cpu_state *st, u32 block) {
   u32 fcsr = guest_head_ld32(block + REG_FCSR);
   st->fflags = fcsr & 31, st->frm = (fcsr >> 5) & 7;
   state_float_mode(st);
+  st->f_dirty = 0;
   st->reservation = guest_head_ld64(block + REG_RES_ADDR);
   st->reservation_value = guest_head_ld64(block + REG_RES_VALUE);
   st->retired = guest_head_ld64(block + REG_INSTRET);
@@ -230,12 +231,28 @@ static void state_load(struct cpu_state *st, u32 block) {
 
 static void state_store(const struct cpu_state *st, u32 block, u64 pc) {
   guest_head_copy_out(block + REG_X, st->x, 32 * 8);
-  guest_head_copy_out(block + REG_F, st->f, 32 * 8);
+  if (st->f_dirty) guest_head_copy_out(block + REG_F, st->f, 32 * 8);
   guest_head_st32(block + REG_FCSR, st->frm << 5 | st->fflags);
   guest_head_st64(block + REG_RES_ADDR, st->reservation);
   guest_head_st64(block + REG_RES_VALUE, st->reservation_value);
   guest_head_st64(block + REG_INSTRET, st->retired);
   guest_head_st64(block + REG_PC, pc);
+}
+
+/* Translated code runs on the register block, and leaves fcsr, the reservation and the count of instructions alone. */
+static bool run_translated(struct cpu_state *st, const struct cpu_translator *translator, u32 block, i64 *budget) {
+  guest_head_copy_out(block + REG_X, st->x, 32 * 8);
+  if (st->f_dirty) guest_head_copy_out(block + REG_F, st->f, 32 * 8);
+  st->f_dirty = 0;
+  guest_head_st32(block + REG_FCSR, st->frm << 5 | st->fflags);
+  bool skip = translator->run(st, block, budget);
+  guest_head_copy_in(st->x, block + REG_X, 32 * 8);
+  st->x[0] = 0;
+  if (guest_head_ld32(block + REG_F_WRITTEN)) {
+    guest_head_copy_in(st->f, block + REG_F, 32 * 8);
+    guest_head_st32(block + REG_F_WRITTEN, 0);
+  }
+  return skip;
 }
 
 enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, struct cpu_fault *fault) {
@@ -259,11 +276,8 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
     st.retired += (u64)(i64)(st.slice - st.count);
     budget -= st.slice - st.count;
     if (UNLIKELY(exit == CPU_TRANSLATED)) {
-      state_store(&st, regblock, st.pc = state_pc(&st, ip));
-      bool skip = translator->run(&st, regblock, &budget);
-      u64 so_far = st.retired;
-      state_load(&st, regblock);
-      st.retired = so_far;
+      st.pc = state_pc(&st, ip);
+      bool skip = run_translated(&st, translator, regblock, &budget);
       exit = CPU_FAULT;
       if (!(ip = code_find(&st, st.pc)) && !(ip = code_enter(&st, st.pc))) break;
       st.skip = skip ? ip : NULL;

@@ -13,6 +13,7 @@ struct cpu_state {
   /* 64 of each: slots carry register numbers in six bits, so no bit pattern reaches beyond. x[32] is the sink. */
   u64 x[64];
   u64 f[64];
+  u32 f_dirty;               /* f is newer than the register block's */
   u64 pc_bias;               /* pc = (slot address >> 2) + pc_bias in the current page */
   struct code_page *const *const *pages; /* code's first level */
   u64 value;                 /* result of memory_load */

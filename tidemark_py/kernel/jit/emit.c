@@ -46,12 +46,18 @@ static void set_f(struct jit_ctx *c, u32 r) { put_set(c, c->local_of[32 + r]); }
 
 static u32 slot_offset(u32 r) { return r < 32 ? REG_X + 8 * r : REG_F + 8 * (r - 32); }
 
-void put_spill(struct jit_ctx *c, regset set) {
+static void put_registers(struct jit_ctx *c, regset set) {
   for (u32 r = 1; r < 64; r++) {
     if (!(set >> r & 1)) continue;
     put_get(c, LOCAL_BLOCK), put_get(c, c->local_of[r]);
     put(c, r < 32 ? 0x37 : 0x39), memarg(c, 3, slot_offset(r));
   }
+}
+void put_spill(struct jit_ctx *c, regset set) {
+  put_registers(c, set);
+  if (!(set >> 32)) return;
+  put_get(c, LOCAL_BLOCK), put_i32(c, 1);
+  put(c, 0x36), memarg(c, 2, REG_F_WRITTEN);
 }
 void put_reload(struct jit_ctx *c, regset set) {
   for (u32 r = 1; r < 64; r++) {

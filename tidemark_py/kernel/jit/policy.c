@@ -13,10 +13,10 @@
 #include "store.h"
 #define OFF 0u
 #define FORCED 2u
-/* Translating, linking and the engine's compilers cost a quarter to a whole millisecond together: what has run a
- * hundred thousand instructions is worth that. */
-#define HOT_SAMPLES 24u
-#define HOT_CALLS 1000u
+/* Translating, linking and the engine's baseline compiler cost a third of a millisecond on the guest's thread, its
+ * optimizing compiler one or two on another: what has run a quarter of a million instructions is worth that. */
+#define HOT_SAMPLES 64u
+#define HOT_CALLS 1500u
 #define HOT_LEAVES 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
 #define RETRIES 3u    /* translations anew, with more of the code having been seen */
@@ -41,6 +41,7 @@ static _Thread_local struct space *my_space;
 static _Thread_local u32 my_epoch, my_generation;
 static _Thread_local u8 *my_linked, *my_tries;
 static _Thread_local struct cpu_state *my_state;
+static u8 *linked_of[MAX_INSTANCES]; /* my_linked and my_tries; kernel lock */
 
 /* ptr NULL: bytes 0: empty the entries linked since, bytes 1: and forget what was ever linked; gives the first of
  * `index` entries. Else link to that entry: 0 or -1; the same index again
@@ -59,13 +60,19 @@ u32 jit_callee(struct jit_ctx *c, u32 pc) {
   return id ? table_base + id : 0;
 }
 
+#define CTX_PAGES ((u32)(ALIGN_UP(sizeof(struct jit_ctx), (size_t)PAGE_BYTES) / PAGE_BYTES))
+#define ROOM_PAGES (BODY_ROOM / PAGE_BYTES)
 static bool ctx_make(void) {
-  u32 pages = (u32)(ALIGN_UP(sizeof(struct jit_ctx), (size_t)PAGE_BYTES) / PAGE_BYTES), room = BODY_ROOM / PAGE_BYTES;
   if (ctx) return true;
-  struct jit_ctx *c = kpages_alloc(pages);
-  u8 *body = kpages_alloc(room), *result = kpages_alloc(room);
-  if (!c || !body || !result) return false; /* once, when the machine is full: what was got stays */
-  memset(c, 0, pages * PAGE_BYTES);
+  struct jit_ctx *c = kpages_alloc(CTX_PAGES);
+  u8 *body = kpages_alloc(ROOM_PAGES), *result = kpages_alloc(ROOM_PAGES);
+  if (!c || !body || !result) {
+    if (c) kpages_free(c, CTX_PAGES);
+    if (body) kpages_free(body, ROOM_PAGES);
+    if (result) kpages_free(result, ROOM_PAGES);
+    return false;
+  }
+  memset(c, 0, CTX_PAGES * PAGE_BYTES);
   c->body = (struct jit_buffer){.at = body, .room = BODY_ROOM}, c->out = (struct jit_buffer){.at = result, .room = BODY_ROOM};
   ctx = c;
   return true;
@@ -217,12 +224,13 @@ static bool instance_ready(struct mm *mm) {
   if (!s) return false;
   u32 generation = __atomic_load_n(&store_generation, __ATOMIC_ACQUIRE);
   if (my_space == s && my_epoch == s->epoch && my_generation == generation) return true;
-  if (!my_linked) {
+  if (!my_linked) { /* a new instance, perhaps under the number of one that is gone */
     kernel_lock();
-    my_linked = kmalloc(2 * STORE_REGIONS);
+    if (!linked_of[instance_id]) linked_of[instance_id] = kmalloc(2 * STORE_REGIONS);
+    my_linked = linked_of[instance_id];
     kernel_unlock();
     if (!my_linked) return false;
-    my_tries = my_linked + STORE_REGIONS;
+    my_tries = my_linked + STORE_REGIONS, my_generation = 0;
   }
   memset(my_linked, 0, STORE_REGIONS);
   guest_perm_fill(JUMP_CACHE_OFFSET, 0, JUMP_CACHE_BYTES);
@@ -261,6 +269,9 @@ static inline u32 lookup(struct cpu_state *st, u32 pc) {
 
 /* Run translated code from pc on, until it is at `want`, or where no entry is, or the count is used up, or it does not
  * get on. */
+static inline u64 enter(u32 at, u32 block, u32 count, u32 depth) {
+  return ((region_fn)(uintptr_t)(at >> JUMP_ENTRY_BITS))(block, at & ((1u << JUMP_ENTRY_BITS) - 1), count, depth);
+}
 u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 depth, u32 want) {
   struct cpu_state *st = my_state;
   for (;;) {
@@ -273,7 +284,7 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
       kernel_unlock();
       if (!made || !(at = lookup(st, pc))) return pack(count, pc);
     }
-    u64 r = ((region_fn)(uintptr_t)(at >> JUMP_ENTRY_BITS))(block, at & ((1u << JUMP_ENTRY_BITS) - 1), count, depth);
+    u64 r = enter(at, block, count, depth);
     u32 next = (u32)r;
     if (next == pc && (u32)(r >> 32) == count) return r;
     pc = next, count = (u32)(r >> 32);
@@ -304,14 +315,15 @@ static NOINLINE void entry_remove(struct mm *mm, u32 pc) {
 /* The slot at ip is an entry and the register block is true: run. Afterwards st->pc and the register block are. true: the
  * interpreter is to do the instruction at pc itself. */
 static bool run(struct cpu_state *st, u32 block, i64 *budget) {
-  u32 pc = (u32)st->pc, count = (u32)MIN(*budget, (i64)RUN_COUNT);
+  u32 pc = (u32)st->pc, count = (u32)MIN(*budget, (i64)RUN_COUNT), at;
   if (!instance_ready(st->mm)) return true;
   my_state = st;
-  if (UNLIKELY(!lookup(st, pc))) {
+  if (UNLIKELY(!(at = lookup(st, pc)))) {
     entry_remove(st->mm, pc);
     return true;
   }
-  u64 r = tk_jit_chase(block, pc, count, 0, ~1u);
+  u64 r = enter(at, block, count, 0);
+  if ((u32)r != pc || (u32)(r >> 32) != count) r = tk_jit_chase(block, (u32)r, (u32)(r >> 32), 0, ~1u);
   i32 left = (i32)(u32)(r >> 32), done = (i32)count - left;
   st->pc = (u32)r;
   if (UNLIKELY(guest_head_ld32(block + REG_JUMP) == (u32)r && guest_head_ld32(block + REG_JUMP + 4))) {
@@ -330,8 +342,19 @@ static void invalidate(struct mm *mm, u32 first, u32 last) {
 }
 static void executed(u64 instructions) { stats.all += instructions; }
 
+static void forget(void) {
+  store_flush();
+  if (ctx) {
+    kpages_free(ctx->body.at, ROOM_PAGES), kpages_free(ctx->out.at, ROOM_PAGES), kpages_free(ctx, CTX_PAGES);
+    ctx = NULL;
+  }
+  memset(sampled, 0, sizeof sampled), memset(counted, 0, sizeof counted);
+  memset(jumps, 0, sizeof jumps), memset(misaligned, 0, sizeof misaligned);
+  jump_count = 0;
+}
+
 static struct cpu_translator translator = {.slice = SLICE_SAMPLING, .sample = sample, .decoded = decoded, .run = run,
-                                           .invalidate = invalidate, .executed = executed, .free = store_space_free};
+                                           .invalidate = invalidate, .executed = executed, .forget = forget, .free = store_space_free};
 
 /* 0 off, 1 on, 2 translate whatever a jump reaches. Before the first guest runs. */
 void WASM_EXPORT("tk_jit_mode") tk_jit_mode(u32 m) {

@@ -186,9 +186,18 @@ bool jit_region(struct jit_ctx *c, u32 pc) {
   leader(c, pc);
   while (queue.head < queue.count) walk(c, queue.pcs[queue.head++]);
   /* a straight line that ran into the middle of another made a leader that nobody queued */
-  for (u32 i = 0; i < JIT_WINDOW / 2; i++)
+  for (u32 i = 0; i < JIT_WINDOW / 2; i++) {
+    u64 eight;
+    if (!(i & 7)) { /* most of the window is not this region's */
+      memcpy(&eight, &c->seen[i], 8);
+      if (!eight) {
+        i += 7;
+        continue;
+      }
+    }
     if ((c->seen[i] & (SEEN_LEADER | SEEN_QUEUED)) == SEEN_LEADER && queue.count < JIT_MAX_BLOCKS)
       c->seen[i] |= SEEN_QUEUED, queue.pcs[queue.count++] = c->low + 2 * i;
+  }
   c->insn_count = 0;
   for (u32 i = 0; i < queue.count; i++) {
     if (!block(c, queue.pcs[i])) {

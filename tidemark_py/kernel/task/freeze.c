@@ -33,6 +33,7 @@ i32 task_freeze(bool on) {
 void task_forget_code(void) {
   for (u32 i = 0; i < MAX_PROCESSES; i++)
     if (processes[i].state != PROCESS_FREE && processes[i].mm) cpu_code_free(processes[i].mm);
+  if (cpu_translator) cpu_translator->forget(); /* a saved machine is small */
 }
 
 u32 task_unfrozen(void) {
