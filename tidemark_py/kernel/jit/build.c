@@ -11,6 +11,8 @@
 
 static struct jit_facts facts_of[JIT_MAX_NODES]; /* under the kernel lock */
 
+static void facts_clear(u16 node) { facts_of[node].count = 0, facts_of[node].floats = false; }
+
 static void push(struct jit_ctx *c, u32 label) {
   if (c->depth < ARRAY_LEN(c->labels)) c->labels[c->depth++] = (u16)label;
   else c->failed = true;
@@ -44,7 +46,7 @@ static void go(struct jit_ctx *c, u16 from, u16 to, bool keep_facts) {
     return;
   }
   if (keep_facts && !c->nodes[to].head) facts_of[to] = facts_of[from];
-  else facts_of[to].count = 0;
+  else facts_clear(to);
   tree(c, to);
 }
 
@@ -384,7 +386,7 @@ static void within(struct jit_ctx *c, u16 x, u16 child) {
   open(c, 0x02, child | LABEL_BLOCK);
   within(c, x, c->next_child[child]);
   close(c);
-  facts_of[child].count = 0;
+  facts_clear(child);
   tree(c, child);
 }
 
@@ -470,7 +472,7 @@ bool jit_build(struct jit_ctx *c) {
   c->body.length = c->out.length = 0, c->body.full = c->out.full = false;
   c->depth = c->exit_count = c->next_address = 0;
   locals_assign(c);
-  facts_of[c->root].count = 0;
+  facts_clear(c->root);
   tree(c, c->root);
   put(c, 0x00);
   u32 labels = c->exit_count;

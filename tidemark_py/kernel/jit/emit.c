@@ -230,12 +230,9 @@ static void emit_access(struct jit_ctx *c, const struct access *a, u32 bytes, u3
 static void float_result(struct jit_ctx *c, const struct access *a, u32 ft, bool sum) {
   struct jit_leaving leaving = {0};
   if (sum) leaving = leave_here(c, a);
-  put_get(c, ft), put(c, 0x99), put_f64(c, F64_INFINITE), put(c, 0x63); /* abs < inf */
-  if (!sum) {
-    put_get(c, ft), put(c, 0x99), put_f64(c, F64_SMALL), put(c, 0x66); /* abs >= */
-    put(c, 0x71);
-  }
-  put(c, 0x45);
+  put_get(c, ft), put(c, 0xbd), put_i64(c, 1), put(c, 0x86); /* without its sign: integers compare faster */
+  if (!sum) put_i64(c, (i64)(F64_SMALL << 1)), put(c, 0x7d);
+  put_i64(c, (i64)((sum ? F64_INFINITE : F64_INFINITE - F64_SMALL) << 1)), put(c, 0x5a);
   if (sum) {
     leave_if(c, leaving);
     return;
@@ -258,9 +255,11 @@ static void float_result(struct jit_ctx *c, const struct access *a, u32 ft, bool
 }
 
 static void float_fast(struct jit_ctx *c, const struct access *a) {
+  if (a->facts->floats) return;
   struct jit_leaving leaving = leave_here(c, a);
   put_get(c, LOCAL_FLOAT), put(c, 0x45);
   leave_if(c, leaving);
+  a->facts->floats = true;
 }
 
 /* Both operands boxed, or leave. */
@@ -274,6 +273,42 @@ static void boxed(struct jit_ctx *c, const struct access *a, u32 r) {
 static void get_single(struct jit_ctx *c, u32 r) {
   get_f(c, r);
   OUT(0xbd, 0xa7, 0xbe);
+}
+
+/* To an integer, toward zero; NX is set already. Out of range: leave. */
+static void emit_truncate(struct jit_ctx *c, const struct access *a) {
+  static const struct {
+    u64 low, high; /* more than low, or not less where that is one of the values; less than high */
+    u8 compare, code, widen;
+  } rows[] = {{0xc1e0000000200000ull, 0x41e0000000000000ull, 0x64, 2, 1},  /* -2^31 - 1, 2^31 */
+              {0xbff0000000000000ull, 0x41f0000000000000ull, 0x64, 3, 1},  /* -1, 2^32 */
+              {0xc3e0000000000000ull, 0x43e0000000000000ull, 0x66, 6, 0},  /* -2^63, 2^63 */
+              {0xbff0000000000000ull, 0x43f0000000000000ull, 0x64, 7, 0}}; /* -1, 2^64 */
+  const struct insn *d = &c->insns[a->n->first + a->index];
+  u32 i = d->op == OP_FCVT_W_D ? 0 : d->op == OP_FCVT_WU_D ? 1 : d->op == OP_FCVT_L_D ? 2 : 3;
+  struct jit_leaving leaving = leave_here(c, a);
+  get_f(c, d->rs1), put_f64(c, rows[i].low), put(c, rows[i].compare);
+  get_f(c, d->rs1), put_f64(c, rows[i].high), put(c, 0x63);
+  OUT(0x71, 0x45);
+  leave_if(c, leaving);
+  get_f(c, d->rs1), put(c, 0xfc), put(c, rows[i].code);
+  if (rows[i].widen) put(c, 0xac);
+  set_x(c, d->rd);
+}
+
+static void emit_compare(struct jit_ctx *c, const struct access *a) { /* NaNs raise flags */
+  const struct insn *d = &c->insns[a->n->first + a->index];
+  bool single = d->op == OP_FEQ_S || d->op == OP_FLT_S || d->op == OP_FLE_S;
+  void (*get)(struct jit_ctx *, u32) = single ? get_single : get_f;
+  u32 equal = single ? 0x5b : 0x61;
+  if (single) boxed(c, a, d->rs1), boxed(c, a, d->rs2);
+  struct jit_leaving leaving = leave_here(c, a);
+  get(c, d->rs1), get(c, d->rs1), put(c, equal), get(c, d->rs2), get(c, d->rs2), put(c, equal);
+  OUT(0x71, 0x45);
+  leave_if(c, leaving);
+  get(c, d->rs1), get(c, d->rs2);
+  put(c, equal + (d->op == OP_FEQ_D || d->op == OP_FEQ_S ? 0u : d->op == OP_FLT_D || d->op == OP_FLT_S ? 2u : 4u));
+  put(c, 0xad), set_x(c, d->rd);
 }
 
 static void emit_float(struct jit_ctx *c, const struct access *a) {
@@ -322,31 +357,38 @@ static void emit_float(struct jit_ctx *c, const struct access *a) {
     leave_if(c, leaving);
     put_get(c, ft), set_f(c, d->rd);
     return;
-  case OP_FCVT_W_D: case OP_FCVT_L_D: /* toward zero; NX is set already */
-    leaving = leave_here(c, a);
-    get_f(c, d->rs1), put_f64(c, d->op == OP_FCVT_W_D ? 0xc1e0000000200000ull : 0xc3e0000000000000ull);
-    put(c, d->op == OP_FCVT_W_D ? 0x64 : 0x66);
-    get_f(c, d->rs1), put_f64(c, d->op == OP_FCVT_W_D ? 0x41e0000000000000ull : 0x43e0000000000000ull), put(c, 0x63);
-    OUT(0x71, 0x45);
-    leave_if(c, leaving);
-    get_f(c, d->rs1);
-    if (d->op == OP_FCVT_W_D) OUT(0xfc, 0x02, 0xac);
-    else OUT(0xfc, 0x06);
-    set_x(c, d->rd);
-    return;
-  case OP_FCVT_D_W:
-    get_x(c, d->rs1);
-    OUT(0xa7, 0xb7);
+  case OP_FCVT_W_D: case OP_FCVT_L_D: case OP_FCVT_WU_D: case OP_FCVT_LU_D: emit_truncate(c, a); return;
+  case OP_FCVT_D_W: case OP_FCVT_D_WU:
+    get_x(c, d->rs1), put(c, 0xa7), put(c, d->op == OP_FCVT_D_W ? 0xb7 : 0xb8);
     set_f(c, d->rd);
     return;
-  case OP_FCVT_D_L: get_x(c, d->rs1), put(c, 0xb9), set_f(c, d->rd); return;
-  case OP_FEQ_D: case OP_FLT_D: case OP_FLE_D: /* NaNs raise flags */
+  case OP_FCVT_D_L: case OP_FCVT_D_LU: get_x(c, d->rs1), put(c, d->op == OP_FCVT_D_L ? 0xb9 : 0xba), set_f(c, d->rd); return;
+  case OP_FCVT_D_S: /* exact; a NaN is made canonical, or raises a flag */
+    boxed(c, a, d->rs1);
     leaving = leave_here(c, a);
-    get_f(c, d->rs1), get_f(c, d->rs1), put(c, 0x61), get_f(c, d->rs2), get_f(c, d->rs2);
-    OUT(0x61, 0x71, 0x45);
+    get_single(c, d->rs1), get_single(c, d->rs1), put(c, 0x5c);
     leave_if(c, leaving);
-    get_f(c, d->rs1), get_f(c, d->rs2), put(c, d->op == OP_FEQ_D ? 0x61 : d->op == OP_FLT_D ? 0x63 : 0x65);
-    put(c, 0xad), set_x(c, d->rd);
+    get_single(c, d->rs1), put(c, 0xbb), set_f(c, d->rd);
+    return;
+  case OP_FEQ_D: case OP_FLT_D: case OP_FLE_D: case OP_FEQ_S: case OP_FLT_S: case OP_FLE_S: emit_compare(c, a); return;
+  case OP_FSGNJ_S: case OP_FSGNJN_S: case OP_FSGNJX_S:
+    boxed(c, a, d->rs1);
+    if (d->rs1 == d->rs2 && d->op == OP_FSGNJ_S) {
+      get_f(c, d->rs1), set_f(c, d->rd);
+      return;
+    }
+    boxed(c, a, d->rs2);
+    get_f(c, d->rs1), put(c, 0xbd);
+    if (d->op == OP_FSGNJX_S) {
+      get_f(c, d->rs2), put(c, 0xbd), put_i64(c, 0x80000000ll);
+      OUT(0x83, 0x85);
+    } else {
+      put_i64(c, (i64)0xffffffff7fffffffull), put(c, 0x83), get_f(c, d->rs2), put(c, 0xbd);
+      if (d->op == OP_FSGNJN_S) put_i64(c, -1), put(c, 0x85);
+      put_i64(c, 0x80000000ll);
+      OUT(0x83, 0x84);
+    }
+    put(c, 0xbf), set_f(c, d->rd);
     return;
   case OP_FSGNJ_D: case OP_FSGNJN_D: case OP_FSGNJX_D:
     if (d->rs1 == d->rs2 && d->op == OP_FSGNJ_D) {

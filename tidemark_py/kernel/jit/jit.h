@@ -10,7 +10,7 @@
  *   emit.c    instructions                build.c  control flow, the module
  *   policy.c  when, and running it        store.c  translations by content, entries, invalidation
  *
- * Missing: binary32 arithmetic, atomics and CSRs run in the interpreter. */
+ * Missing: atomics, CSRs, min, max and class of floats, fused binary32: the interpreter runs them. */
 #ifndef TIDEMARK_JIT_JIT_H
 #define TIDEMARK_JIT_JIT_H
 #include "../cpu/code.h"
@@ -167,6 +167,7 @@ void put_reload(struct jit_ctx *c, regset set);
 struct jit_facts {
   struct jit_fact f[JIT_FACTS];
   u32 count;
+  bool floats; /* hardware's float arithmetic is known to do */
 };
 /* Leaving: the exit for it, then the condition, then leave_if; or leave_now. dirty, valid: at this point. shared: seldom
  * taken, one exit for many of them. adjust: instructions counted too many. */

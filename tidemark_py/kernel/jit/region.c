@@ -18,7 +18,7 @@ bool jit_is_arithmetic(const struct insn *d) {
   case OP_FADD_D: case OP_FSUB_D: case OP_FMUL_D: case OP_FDIV_D: case OP_FSQRT_D: case OP_FCVT_D_L:
   case OP_FMADD_D: case OP_FMSUB_D: case OP_FNMSUB_D: case OP_FNMADD_D:
   case OP_FADD_S: case OP_FSUB_S: case OP_FMUL_S: case OP_FDIV_S: case OP_FCVT_S_D:
-  case OP_FCVT_W_D: case OP_FCVT_L_D: return true;
+  case OP_FCVT_W_D: case OP_FCVT_L_D: case OP_FCVT_WU_D: case OP_FCVT_LU_D: case OP_FCVT_D_LU: return true;
   }
   return false;
 }
@@ -29,11 +29,13 @@ bool jit_translates(const struct insn *d) {
   switch (d->op) {
   case OP_FADD_D: case OP_FSUB_D: case OP_FMUL_D: case OP_FDIV_D: case OP_FSQRT_D: case OP_FCVT_D_L:
   case OP_FADD_S: case OP_FSUB_S: case OP_FMUL_S: case OP_FDIV_S: case OP_FCVT_S_D:
-  case OP_FMADD_D: case OP_FMSUB_D: case OP_FNMSUB_D: case OP_FNMADD_D: return d->rm == 0 || d->rm == RM_DYN;
-  case OP_FCVT_W_D: case OP_FCVT_L_D: return d->rm == 1;
-  case OP_FCVT_D_W: return d->rm <= 4;
+  case OP_FMADD_D: case OP_FMSUB_D: case OP_FNMSUB_D: case OP_FNMADD_D:
+  case OP_FCVT_D_LU: return d->rm == 0 || d->rm == RM_DYN;
+  case OP_FCVT_W_D: case OP_FCVT_L_D: case OP_FCVT_WU_D: case OP_FCVT_LU_D: return d->rm == 1;
+  case OP_FCVT_D_W: case OP_FCVT_D_WU: case OP_FCVT_D_S: return d->rm <= 4;
   case OP_FLW: case OP_FLD: case OP_FSW: case OP_FSD:
   case OP_FSGNJ_D: case OP_FSGNJN_D: case OP_FSGNJX_D: case OP_FEQ_D: case OP_FLT_D: case OP_FLE_D:
+  case OP_FSGNJ_S: case OP_FSGNJN_S: case OP_FSGNJX_S: case OP_FEQ_S: case OP_FLT_S: case OP_FLE_S:
   case OP_FMV_X_D: case OP_FMV_D_X: case OP_FMV_X_W: case OP_FMV_W_X: return true;
   }
   return false;
@@ -81,6 +83,14 @@ static u32 targets_of(struct jit_ctx *c, u32 pc, const struct insn *d) {
   return !is_link(d->rd) && !is_link(d->rs1) ? jit_seen_targets(c, pc, switch_targets) : 0;
 }
 
+/* auipc and jalr make a call or jump as direct as jal's: where to. */
+static bool direct_pair(const struct insn *before, u32 before_pc, const struct insn *d, u32 *target) {
+  if (d->op != OP_JALR || before->op != OP_AUIPC || before->rd != d->rs1 || d->rs1 == 0) return false;
+  u64 to = (before_pc + (u64)(i64)before->imm + (u64)(i64)d->imm) & ~1ull;
+  *target = (u32)to;
+  return !(to >> 32);
+}
+
 struct queue {
   u32 pcs[JIT_MAX_BLOCKS];
   u32 head, count;
@@ -96,8 +106,9 @@ static void leader(struct jit_ctx *c, u32 pc) {
 
 /* Walk from each leader to the end of its straight line. */
 static void walk(struct jit_ctx *c, u32 pc) {
-  struct insn d;
+  struct insn d = {0}, before;
   for (;;) {
+    before = d;
     if (!fetch(c, pc, &d)) return;
     u8 *s = seen(c, pc);
     if (*s & SEEN_INSN) {
@@ -122,7 +133,12 @@ static void walk(struct jit_ctx *c, u32 pc) {
       return;
     }
     if (d.op == OP_JALR) {
+      u32 target;
       if (is_link(d.rd)) leader(c, next);
+      else if (direct_pair(&before, pc - before.length, &d, &target)) {
+        leader(c, target);
+        return;
+      }
       u32 n = targets_of(c, pc, &d);
       if (c->switch_edges + n > JIT_SWITCH_EDGES) n = 0;
       c->switch_edges += n;
@@ -157,6 +173,7 @@ static bool block(struct jit_ctx *c, u32 pc) {
     n->end = pc + d->length;
     if (insn_formats[d->op] == F_B) n->kind = END_BRANCH, n->target = pc + (u32)d->imm;
     else if (d->op == OP_JAL) n->kind = is_link(d->rd) ? END_CALL : END_JUMP, n->target = pc + (u32)d->imm;
+    else if (n->count > 1 && direct_pair(d - 1, c->pcs[c->insn_count - 2], d, &n->target)) n->kind = is_link(d->rd) ? END_CALL : END_JUMP;
     else if (d->op == OP_JALR) n->kind = is_link(d->rd) ? END_CALLR : END_JUMPR;
     else {
       pc = n->end;
