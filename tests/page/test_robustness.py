@@ -134,7 +134,7 @@ other.stdin.write(b"alive\\n")
 shell = await asyncio.wait_for(other.stdout.readline(), 20)
 await rt.kill_all()
 left = (await rt.snapshot()).counters["processes"]
-after = (await rt.run(["echo", "after"], timeout=20)).stdout
+after = (await rt.run(["echo", "after"], timeout=60)).stdout
 rt.close()
 [err.decode(), shell.decode(), left, after.decode()]
 """,
@@ -153,7 +153,7 @@ script = "for i in $(seq 150); do sleep 100 & done"
 bomb = await rt.spawn(["sh", "-c", script], stdout=DEVNULL, stderr=PIPE)
 err = await asyncio.wait_for(bomb.stderr.readline(), 60)
 await rt.kill_all()
-after = (await rt.run(["echo", "after"], timeout=20)).stdout
+after = (await rt.run(["echo", "after"], timeout=60)).stdout
 rt.close()
 [err.decode(), after.decode()]
 """,
@@ -268,7 +268,7 @@ for n in range({part * 25}, {part * 25 + 25}):
     t = time.perf_counter()
     rt = await new_runtime(topology="together" if n % 2 else "split")
     await busybox(rt)
-    done = await rt.run(["echo", str(n)], timeout=20)
+    done = await rt.run(["echo", str(n)], timeout=60)
     assert done.stdout == b"%d\\n" % n
     rt.close()
     times.append(time.perf_counter() - t)

@@ -16,7 +16,7 @@ def test_split_and_together_boot_and_run_a_pipeline(page: Page) -> None:
             t = time.perf_counter()
             async with await new_runtime(topology=topology) as rt:
                 await busybox(rt)
-                done = await rt.run(["sh", "-c", "printf hi | cat; exit 3"], timeout=20)
+                done = await rt.run(["sh", "-c", "printf hi | cat; exit 3"], timeout=60)
                 out[topology] = [done.stdout.decode(), done.returncode]
                 print(topology, time.perf_counter() - t)
         out

@@ -61,7 +61,7 @@ def test_a_shell_that_waits_for_input_goes_on_in_another_runtime(page: Page) -> 
         (q,) = two.processes()
         q.stdin.write(b"there\\n")
         there = await asyncio.wait_for(q.communicate(), 10)
-        fresh = await two.run(["sh", "-c", "echo $$; cat /tmp/note"], timeout=10)
+        fresh = await two.run(["sh", "-c", "echo $$; cat /tmp/note"], timeout=60)
         two.close()
         [here[0].decode(), there[0].decode(), q.pid == p.pid, q.returncode, fresh.stdout.decode().split()[-1]]
     """,
@@ -166,7 +166,7 @@ def test_sleeps_stops_fifos_sockets_and_signals_survive(page: Page) -> None:
         get("trap").send_signal(10)
         caught = (await read_until(get("trap").stdout, b"caught")).decode()
         get("trap").kill()
-        await two.run(["sh", "-c", "echo word > /tmp/f"], timeout=10)
+        await two.run(["sh", "-c", "echo word > /tmp/f"], timeout=60)
         got = (await read_until(get("fifo").stdout, b"got")).decode()
         get("client").stdin.write(b"word\\n")
         reply = (await asyncio.wait_for(get("client").stdout.readline(), 10)).decode()
@@ -203,7 +203,7 @@ def test_what_cannot_be_restored_is_refused_whole(page: Page) -> None:
         two = await again(whole, layers=[])
         (q,) = two.processes()
         out, _ = await asyncio.wait_for(q.communicate(b"still here"), 10)
-        late = (await two.run(["busybox", "uname"], timeout=10)).stdout.decode()
+        late = (await two.run(["busybox", "uname"], timeout=60)).stdout.decode()
         again_saved = await two.save()      # a restored machine is saved like any other
         two.close()
         [*said, out.decode(), late, len(whole) > len(saved), again_saved[:4].decode()]

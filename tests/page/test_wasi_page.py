@@ -122,7 +122,7 @@ def test_preopens_are_what_the_module_sees(page: Page) -> None:
         rt = await shared_runtime()
         await rt.fs.write_file("/tmp/files.wasm", __import__("base64").b64decode("{data}"), 0o755)
         await rt.fs.mkdir("/tmp/box", exist_ok=True)
-        done = await rt.run(["sh", "-c", "/tmp/files.wasm | tail -n 3"], preopens={{"/": "/tmp/box"}}, timeout=20)
+        done = await rt.run(["sh", "-c", "/tmp/files.wasm | tail -n 3"], preopens={{"/": "/tmp/box"}}, timeout=60)
         done.stdout.decode()
     """)
         == "absolute: No such file or directory\nmissing: No such file or directory\nabove: Operation not permitted\n"

@@ -143,7 +143,7 @@ async def test_events_tell_the_life_of_a_process(machine: Machine) -> None:
     listening = asyncio.ensure_future(listen())
     await asyncio.sleep(0.01)
     p = await machine.runtime.spawn(["true"], stdout=DEVNULL, stderr=DEVNULL)
-    await asyncio.wait_for(listening, 2)
+    await asyncio.wait_for(listening, 60)
     assert seen == [("spawn", p.pid), ("exit", p.pid), ("reap", p.pid)]
 
 

@@ -144,7 +144,7 @@ def test_a_loop_is_killed_at_its_time_limit(session: Session) -> None:
     began = time.monotonic()
     _, ended = run(session, "busybox", "while :; do :; done", timeout_s=1)
     assert (ended.timed_out, ended.exit_code) == (True, 137)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     out, ended = run(session, "busybox", "echo next")
     assert out == "next\n", ended
 
