@@ -58,8 +58,8 @@ def host_prints(name: str, work: Path, lines: list[str], code: int) -> list[str]
     return first
 
 
-def kernel_output(kernel: Path, name: str, work: Path) -> tuple[str, int, str]:
-    done = guests.run_native(kernel, guests.native_root(work / "root", name), [f"/work/{name}"])
+def kernel_output(kernel: Path, name: str, work: Path, *arguments: str) -> tuple[str, int, str]:
+    done = guests.run_native(kernel, guests.native_root(work / "root", name), [f"/work/{name}", *arguments])
     return done.stdout, done.returncode, done.stderr
 
 
@@ -74,9 +74,16 @@ def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_p
         assert expected is None or expected == [*out.splitlines(), f"exit {code}"], err[-2000:]
 
 
-@pytest.mark.parametrize("name", ["hammer", "thread", "storm", "gates", "futex", "process_vm"])
-def test_no_data_race_in_the_kernel(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("hammer", ["3"]),  # rounds
+        pytest.param("hammer", ["30"], marks=pytest.mark.slow),
+        *((name, []) for name in ("thread", "storm", "gates", "futex", "process_vm")),
+    ],
+)
+def test_no_data_race_in_the_kernel(name: str, arguments: list[str], tmp_path: Path) -> None:
     """Eight processes or threads at once, each on its own worker, under the thread sanitizer."""
-    out, _, err = kernel_output(toolchain.native_kernel("thread"), name, tmp_path)
+    out, _, err = kernel_output(toolchain.native_kernel("thread"), name, tmp_path, *arguments)
     assert "ThreadSanitizer" not in err, err[:4000]
     assert out

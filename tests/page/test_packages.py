@@ -67,6 +67,7 @@ def run(blank: Any) -> Run:
     return work
 
 
+@pytest.mark.slow
 def test_graphviz_renders_an_svg_with_debians_dot(run: Run) -> None:
     """`dot -c` is what the package's maintainer script runs: it lists dot's plugins."""
     svg = run(
@@ -105,6 +106,7 @@ said
     assert out == ["> a1\n> a2\n> b1\n", 1, 1]
 
 
+@pytest.mark.slow
 def test_gitpython_clones_a_local_repository_with_debians_git(run: Run) -> None:
     """Both see the same files: git writes them, GitPython reads objects and refs by itself too. git wants a shell."""
     out = run(

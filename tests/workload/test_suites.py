@@ -1,4 +1,4 @@
-"""CPython's own process tests inside Pyodide: `build.py suites`; the short ones always, all of them with --all."""
+"""CPython's own process tests inside Pyodide: `build.py suites`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tidemark_py.dev.toolchain import ROOT
 
-pytestmark = pytest.mark.page
+pytestmark = [pytest.mark.page, pytest.mark.slow]
 
 
 def suites(report: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
@@ -30,7 +30,6 @@ def test_popen_and_which_pass(tmp_path: Path) -> None:
     assert len(outcomes) >= 30
 
 
-@pytest.mark.slow
 def test_no_test_hangs_and_enough_of_test_subprocess_passes(tmp_path: Path) -> None:
     code, outcomes, text = suites(tmp_path / "r.md")
     assert code == 0, text[-6000:]
