@@ -109,9 +109,12 @@ def _members(thing: type) -> Iterator[tuple[str, Any]]:
             yield name, plain
 
 
+HIDDEN = re.compile(r"(self|cls)$|_")  # parameters that are not a reader's
+
+
 def _signature(name: str, function: Any) -> str:
     signature = inspect.signature(function)
-    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name not in ("self", "cls")]
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values() if not HIDDEN.match(p.name)]
     text = str(signature.replace(parameters=parameters, return_annotation=signature.empty))
     mark = "await " if inspect.iscoroutinefunction(function) else ""
     return f"{mark}<b>{name}</b>{escape(text)}"

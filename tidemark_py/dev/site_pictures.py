@@ -21,7 +21,9 @@ SETTLED = """(() => {
     const box = r.getBoundingClientRect();
     if (box.top < innerHeight && !/^(Done|Exit)/.test(r.shadowRoot.querySelector(".state").textContent)) return false;
   }
-  return !/Loading/.test(document.getElementById("state")?.textContent ?? "");
+  for (const c of document.querySelectorAll("tidemark-canvas"))
+    if (c.getBoundingClientRect().top < innerHeight && !c.shadowRoot?.querySelector(".notice")?.hidden) return false;
+  return !/Loading|Running/.test(document.getElementById("state")?.textContent ?? "");
 })()"""
 
 
@@ -54,6 +56,7 @@ def _one(page: Page, url: str, out: Path, name: str, act: str) -> list[Path]:
         page.wait_for(SETTLED, SETTLED_S)
         if act:
             page.evaluate(act, SETTLED_S)
+            page.wait_for(SETTLED, SETTLED_S)
     except BrowserError as e:
         say(f"{name}: {e}")
     page.evaluate("new Promise((r) => setTimeout(r, 600))")
