@@ -258,7 +258,8 @@ static void others(void) {
   IGNORE(__wasi_clock_time_get(__WASI_CLOCKID_MONOTONIC, 0, &a));
   say("poll clocks", __wasi_poll_oneoff(s, e, 2, &n)), number("events", n);
   IGNORE(__wasi_clock_time_get(__WASI_CLOCKID_MONOTONIC, 0, &b));
-  printf("  of %d, error %d, waited %d\n", (int)e[0].userdata, e[0].error, b - a >= S / 100 && b - a < 90 * S);
+  /* half of it: timers of whole milliseconds fire up to one early */
+  printf("  of %d, error %d, waited %d\n", (int)e[0].userdata, e[0].error, b - a >= S / 200 && b - a < 90 * S);
   say("poll nothing", __wasi_poll_oneoff(s, e, 0, &n));
   s[0].u.tag = __WASI_EVENTTYPE_FD_WRITE, s[0].u.u.fd_write.file_descriptor = 1;
   say("poll stdout", __wasi_poll_oneoff(s, e, 1, &n)), number("events", n), number("type", e[0].type);
