@@ -304,7 +304,7 @@ class Runtime(MachineHandles, NetEvents):
         snapshot: Any = None,
         snapshot_url: str | None = None,
         boot_seconds: float = BOOT_SECONDS,
-        jit: Literal["off", "on", "forced"] = "on",
+        jit: Literal["off", "on", "forced"] = "off",
         workers: Any = None,
         _restoring: bool = False,
     ) -> Runtime:
