@@ -16,8 +16,6 @@ from tidemark_py.sdk.providers import Debian, LocalSource, Lock, MemoryCache, in
 
 from .test_providers import Target
 
-pytest.importorskip("debian", reason="python-debian is not installed here")
-
 
 def tar(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()

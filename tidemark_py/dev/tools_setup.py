@@ -28,6 +28,7 @@ PIP_PINS = (
     "ruff==0.17.5",
     "hatchling==1.33.0",
     "wisp-python==0.9.0",  # a relay for the tests of the network
+    "python-debian==1.1.1",  # versions and stanzas, as the Debian provider has them in Pyodide
 )
 NPM_PINS = {
     "binaryen": "132.0.0",
