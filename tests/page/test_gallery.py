@@ -103,7 +103,7 @@ def test_the_inspector_shows_processes_pipes_and_events(page: Page, server: Serv
     shows(page, "~ #")
     tree = "document.getElementById('tree').innerText"
     for last in (False, False, True):  # typed into the shell's question where the cursor is, a line may be lost
-        page.evaluate("document.querySelector('tidemark-terminal').write('\\x15cat | sleep 300 &\\r')")
+        page.evaluate("document.querySelector('tidemark-terminal').write('\\x15sleep 300 | cat &\\r')")
         try:
             page.wait_for(f"{tree}.includes('sleep 300') && {tree}.includes('cat')", 7)
             break

@@ -136,6 +136,7 @@ class Browser:
         self._pages[session] = page
         for domain in ("Page", "Runtime", "Inspector", "Log"):
             page.call(f"{domain}.enable")
+        page.call("Page.setLifecycleEventsEnabled", enabled=True)
         return page
 
     def forget(self, page: Page) -> None:
@@ -174,7 +175,8 @@ class Page:
         self.on_console = on_console
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.crashed = threading.Event()
-        self.loaded = threading.Event()
+        self._loaded: set[str] = set()  # documents whose load event was seen, by the protocol's loaderId
+        self._load = threading.Condition()
         self.console: list[str] = []
 
     def call(self, method: str, timeout: float | None = 30.0, **params: Any) -> dict[str, Any]:
@@ -187,8 +189,11 @@ class Page:
             self.on_event(method, params)
         if method == "Inspector.targetCrashed":
             self.crashed.set()
-        elif method == "Page.loadEventFired":
-            self.loaded.set()
+        elif method == "Page.lifecycleEvent":
+            if params["name"] == "load":
+                with self._load:
+                    self._loaded.add(params["loaderId"])
+                    self._load.notify_all()
         elif method == "Runtime.consoleAPICalled":
             self._heard(params["type"], " ".join(_text(a) for a in params["args"]))
         elif method == "Runtime.exceptionThrown":
@@ -205,13 +210,15 @@ class Page:
             self.on_console(level, text)
 
     def goto(self, url: str, timeout: float = 60.0) -> None:
-        """Load `url`, wait for its load event. Raises BrowserError."""
-        self.loaded.clear()
+        """Load `url`, wait for its load event (not the one before's). Raises BrowserError."""
         result = self.call("Page.navigate", timeout=timeout, url=url)
         if result.get("errorText"):
             raise BrowserError(f"{url}: {result['errorText']}")
-        if not self.loaded.wait(timeout):
-            raise BrowserError(f"{url}: not loaded in {timeout} s")
+        document = result.get("loaderId")  # none: the same document, another fragment
+        with self._load:
+            if document and not self._load.wait_for(lambda: document in self._loaded, timeout):
+                raise BrowserError(f"{url}: not loaded in {timeout} s")
+            self._loaded.clear()
 
     def evaluate(self, expression: str, timeout: float | None = 60.0) -> Any:
         """Value of a JavaScript expression; a promise is awaited. Raises BrowserError with the page's own error."""
