@@ -32,14 +32,14 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_scrolls_sideways_or_complains(browser: Browser, server: Server, width: int) -> None:
-    page = browser.page()
-    page.viewport(width, 844, mobile=width < 500)
     for each in site_pages.PAGES:
+        page = browser.page()
+        page.viewport(width, 844, mobile=width < 500)
         page.goto(server.url(f"/{each.name}.html"))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, each.name
         page.evaluate("new Promise((r) => setTimeout(r, 300))")
-    assert [line for line in page.console if line.startswith("error")] == []
-    page.close()
+        assert [line for line in page.console if line.startswith("error")] == [], each.name
+        page.close()
 
 
 def test_every_link_of_the_site_leads_somewhere(built: Path) -> None:

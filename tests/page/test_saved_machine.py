@@ -266,6 +266,7 @@ def test_it_goes_on_in_another_page_within_half_a_second(saved_shell: bytes, bla
     assert took < 0.5 + made
 
 
+@pytest.mark.slow
 def test_it_goes_on_in_node(saved_shell: bytes, tmp_path: Path) -> None:
     file = tmp_path / "shell.machine"
     file.write_bytes(saved_shell)

@@ -35,7 +35,7 @@ def results(host: str, name: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", [HOSTS[0], pytest.param("node", marks=pytest.mark.slow)])
 def test_program_prints_what_it_prints_under_qemu(host: str, name: str) -> None:
     """A miss that its script names is expected, and must not have gone."""
     quick = next(p for p in ALL if p.name == name).quick
