@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "check.h"
+#include "show.h"
 
 static struct sockaddr_in to = {.sin_family = AF_INET};
 static int listener;
@@ -18,18 +19,7 @@ static const char *name(long r) {
     snprintf(number, sizeof number, "%ld", r);
     return number;
   }
-  switch (errno) {
-    case EINPROGRESS: return "EINPROGRESS";
-    case EALREADY: return "EALREADY";
-    case EISCONN: return "EISCONN";
-    case ECONNREFUSED: return "ECONNREFUSED";
-    case ECONNABORTED: return "ECONNABORTED";
-    case ECONNRESET: return "ECONNRESET";
-    case ENOTCONN: return "ENOTCONN";
-    case EAGAIN: return "EAGAIN";
-    case EPIPE: return "EPIPE";
-    default: return strerror(errno);
-  }
+  return error_name();
 }
 static void show(const char *what, long r) {
   printf("%s: %s\n", what, name(r));

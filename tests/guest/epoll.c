@@ -15,25 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *name(void) {
-  switch (errno) {
-    case EAGAIN: return "EAGAIN";
-    case EBADF: return "EBADF";
-    case EINVAL: return "EINVAL";
-    case EEXIST: return "EEXIST";
-    case ENOENT: return "ENOENT";
-    case EPERM: return "EPERM";
-    case ELOOP: return "ELOOP";
-    case EINTR: return "EINTR";
-    default: return "other";
-  }
-}
-#define SHOW(text, call)                                    \
-  do {                                                      \
-    errno = 0;                                              \
-    long r_ = (long)(call);                                 \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? name() : ""); \
-  } while (0)
+#include "show.h"
+
 static int ctl(int ep, int op, int fd, uint32_t events, uint64_t data) {
   struct epoll_event e = {.events = events, .data.u64 = data};
   return epoll_ctl(ep, op, fd, &e);
@@ -43,7 +26,7 @@ static void show_wait(const char *text, int ep, int timeout) {
   int n = epoll_wait(ep, e, 8, timeout);
   printf("%s: %d", text, n);
   for (int i = 0; i < n; i++) printf(" %x/%llu", e[i].events, (unsigned long long)e[i].data.u64);
-  printf("%s\n", n < 0 ? name() : "");
+  printf("%s\n", n < 0 ? error_name() : "");
 }
 static long ms(void) {
   struct timespec ts;
@@ -136,7 +119,7 @@ static void nesting(void) {
   show_wait("empty again", e[1], 0);
   int depth = 1;
   while (depth < 7 && !ctl(e[depth + 1], EPOLL_CTL_ADD, e[depth], EPOLLIN, 4)) depth++;
-  printf("depth %d %s\n", depth, name());
+  printf("depth %d %s\n", depth, error_name());
   for (int i = 0; i < 8; i++) close(e[i]);
   close(p[0]), close(p[1]);
 }

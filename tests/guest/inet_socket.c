@@ -17,34 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *name(void) {
-  switch (errno) {
-    case EAGAIN: return "EAGAIN";
-    case EPIPE: return "EPIPE";
-    case EINVAL: return "EINVAL";
-    case ENOTCONN: return "ENOTCONN";
-    case EISCONN: return "EISCONN";
-    case ECONNREFUSED: return "ECONNREFUSED";
-    case ECONNRESET: return "ECONNRESET";
-    case EADDRINUSE: return "EADDRINUSE";
-    case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
-    case ENETUNREACH: return "ENETUNREACH";
-    case EOPNOTSUPP: return "EOPNOTSUPP";
-    case EAFNOSUPPORT: return "EAFNOSUPPORT";
-    case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
-    case EMSGSIZE: return "EMSGSIZE";
-    case EDESTADDRREQ: return "EDESTADDRREQ";
-    case ENOPROTOOPT: return "ENOPROTOOPT";
-    case EINPROGRESS: return "EINPROGRESS";
-    default: return "other";
-  }
-}
-#define SHOW(text, call)                                    \
-  do {                                                      \
-    errno = 0;                                              \
-    long r_ = (long)(call);                                 \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? name() : ""); \
-  } while (0)
+#include "show.h"
+
 static char buf[300000], big[300000];
 
 static struct sockaddr_in v4(const char *ip, int port) {
@@ -68,7 +42,7 @@ static void show_name(const char *text, int s, int peer) {
   socklen_t n = sizeof a;
   char ip[64] = "";
   if ((peer ? getpeername : getsockname)(s, (struct sockaddr *)&a, &n)) {
-    printf("%s: %s\n", text, name());
+    printf("%s: %s\n", text, error_name());
     return;
   }
   if (a.ss_family == AF_INET)
@@ -126,7 +100,7 @@ static int listener, port;
 static void *client(void *arg) {
   usleep(20000);
   int s = socket(AF_INET, SOCK_STREAM, 0);
-  if (connect4(s, "127.0.0.1", port)) printf("client %s\n", name());
+  if (connect4(s, "127.0.0.1", port)) printf("client %s\n", error_name());
   write(s, arg, strlen(arg));
   long n = read(s, buf, 100);
   printf("client got %.*s\n", (int)n, buf);

@@ -13,32 +13,12 @@
 #include <sys/socket.h>
 
 #include "check.h"
+#include "show.h"
 
 #define LO_FLAGS (IFF_UP | IFF_LOOPBACK)
 static char buf[65536] __attribute__((aligned(8)));
 static struct nlmsghdr *const answer = (struct nlmsghdr *)buf;
 
-static const char *why(void) {
-  switch (errno) {
-    case EINVAL: return "EINVAL";
-    case ENODEV: return "ENODEV";
-    case EAGAIN: return "EAGAIN";
-    case EOPNOTSUPP: return "EOPNOTSUPP";
-    case ESOCKTNOSUPPORT: return "ESOCKTNOSUPPORT";
-    case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
-    case ECONNREFUSED: return "ECONNREFUSED";
-    case EADDRINUSE: return "EADDRINUSE";
-    case ENOPROTOOPT: return "ENOPROTOOPT";
-    case EFAULT: return "EFAULT";
-    default: return strerror(errno);
-  }
-}
-#define SHOW(text, call)                                   \
-  do {                                                     \
-    errno = 0;                                             \
-    long r_ = (long)(call);                                \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? why() : ""); \
-  } while (0)
 
 static void library(void) {
   struct ifaddrs *all;

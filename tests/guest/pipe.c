@@ -14,31 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "show.h"
+
 static char big[200000], back[200000];
 static volatile sig_atomic_t signals;
 static void count_signal(int n) { (void)n, signals++; }
-static const char *name(void) {
-  switch (errno) {
-    case EAGAIN: return "EAGAIN";
-    case EPIPE: return "EPIPE";
-    case EBADF: return "EBADF";
-    case EINTR: return "EINTR";
-    case EBUSY: return "EBUSY";
-    case EPERM: return "EPERM";
-    case EINVAL: return "EINVAL";
-    case ENXIO: return "ENXIO";
-    case ESPIPE: return "ESPIPE";
-    case ENOENT: return "ENOENT";
-    case EFAULT: return "EFAULT";
-    default: return "other";
-  }
-}
-#define SHOW(text, call)                                                  \
-  do {                                                                    \
-    errno = 0;                                                            \
-    long r_ = (long)(call);                                               \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? name() : "");               \
-  } while (0)
 
 static void bounds(void) {
   int p[2];

@@ -12,11 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "show.h"
+
 static volatile sig_atomic_t signals;
 static void count_signal(int n) { (void)n, signals++; }
-static const char *name(int e) {
-  return e == EINTR ? "EINTR" : e == EBADF ? "EBADF" : e == EINVAL ? "EINVAL" : e == EFAULT ? "EFAULT" : e ? "other" : "";
-}
 static long ms(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -78,7 +77,7 @@ static void signals_and_masks(void) {
   struct pollfd f = {p[0], POLLIN, 0};
   ualarm(20000, 0);
   int r = poll(&f, 1, 2000);
-  printf("poll is not restarted %d %s %d\n", r, name(errno), (int)signals);
+  printf("poll is not restarted %d %s %d\n", r, error_name(), (int)signals);
   sigset_t block, none, now;
   sigemptyset(&none), sigemptyset(&block), sigaddset(&block, SIGUSR1);
   sigprocmask(SIG_BLOCK, &block, NULL);
@@ -89,14 +88,14 @@ static void signals_and_masks(void) {
   printf("blocked: ppoll %d signals %d\n", r, (int)signals);
   ts = (struct timespec){2, 0};
   r = ppoll(&f, 1, &ts, &none);
-  printf("unblocked inside: %d %s signals %d\n", r, name(errno), (int)signals);
+  printf("unblocked inside: %d %s signals %d\n", r, error_name(), (int)signals);
   sigprocmask(SIG_BLOCK, NULL, &now);
   printf("mask is back %d\n", sigismember(&now, SIGUSR1));
   raise(SIGUSR1);
   fd_set set;
   watch(&set, p[0], -1);
   r = pselect(p[0] + 1, &set, NULL, NULL, &ts, &none);
-  printf("pselect: %d %s signals %d\n", r, name(errno), (int)signals);
+  printf("pselect: %d %s signals %d\n", r, error_name(), (int)signals);
   write(p[1], "x", 1);
   raise(SIGUSR1);
   r = ppoll(&f, 1, NULL, &none);
@@ -105,7 +104,7 @@ static void signals_and_masks(void) {
   printf("delivered in the end %d\n", (int)signals);
   ts = (struct timespec){0, 2000000000};
   r = ppoll(&f, 1, &ts, NULL);
-  printf("bad time %d %s\n", r, name(errno));
+  printf("bad time %d %s\n", r, error_name());
   close(p[0]), close(p[1]);
 }
 
@@ -127,7 +126,7 @@ static void selects(void) {
   close(q[0]);
   watch(&in, q[0], -1);
   r = select(q[0] + 1, &in, NULL, NULL, &tv);
-  printf("closed %d %s\n", r, name(errno));
+  printf("closed %d %s\n", r, error_name());
   long start = ms();
   tv = (struct timeval){0, 30000};
   r = select(0, NULL, NULL, NULL, &tv);
@@ -137,7 +136,7 @@ static void selects(void) {
   r = select(p[0] + 1, &in, NULL, NULL, NULL);
   printf("end of file is readable %d %d\n", r, FD_ISSET(p[0], &in));
   r = select(-1, NULL, NULL, NULL, &tv);
-  printf("negative %d %s\n", r, name(errno));
+  printf("negative %d %s\n", r, error_name());
   close(p[0]), close(q[1]);
 }
 

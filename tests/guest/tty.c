@@ -14,27 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char *name(void) {
-  switch (errno) {
-    case EAGAIN: return "EAGAIN";
-    case EIO: return "EIO";
-    case EINVAL: return "EINVAL";
-    case ENOTTY: return "ENOTTY";
-    case EPERM: return "EPERM";
-    case EBUSY: return "EBUSY";
-    case ENXIO: return "ENXIO";
-    case ENOENT: return "ENOENT";
-    case ESRCH: return "ESRCH";
-    case EINTR: return "EINTR";
-    default: return "other";
-  }
-}
-#define SHOW(text, call)                                    \
-  do {                                                      \
-    errno = 0;                                              \
-    long r_ = (long)(call);                                 \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? name() : ""); \
-  } while (0)
+#include "show.h"
+
 static int m, s;
 static char slave_name[64];
 
@@ -49,7 +30,7 @@ static void show_bytes(const char *text, int fd) {
   while (fd == m && n > 0 && poll(&f, 1, 60) > 0 && (more = read(fd, buf + n, sizeof buf - (size_t)n)) > 0) n += more;
   errno = error;
   printf("%s: ", text);
-  if (n < 0) printf("%s", name());
+  if (n < 0) printf("%s", error_name());
   for (long i = 0; i < n; i++) printf(buf[i] < 32 || buf[i] > 126 ? "\\x%02x" : "%c", buf[i]);
   printf("%s\n", n == 0 ? "(end)" : "");
 }
@@ -415,7 +396,7 @@ static void sessions(void) {
   while ((r = read(m, text + n, sizeof text - 1 - (size_t)n)) > 0) n += r;
   text[n] = 0;
   printf("  %.*s", (int)strcspn(text, "\r"), text);
-  printf("\n  at the end %s\n", name());
+  printf("\n  at the end %s\n", error_name());
   while (wait(NULL) > 0) {
   }
   struct pollfd f = {m, POLLIN | POLLOUT, 0};

@@ -17,39 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *name(void) {
-  switch (errno) {
-    case EAGAIN: return "EAGAIN";
-    case EPIPE: return "EPIPE";
-    case EBADF: return "EBADF";
-    case EINVAL: return "EINVAL";
-    case ENOTSOCK: return "ENOTSOCK";
-    case ENOTCONN: return "ENOTCONN";
-    case EISCONN: return "EISCONN";
-    case ECONNREFUSED: return "ECONNREFUSED";
-    case ECONNRESET: return "ECONNRESET";
-    case EADDRINUSE: return "EADDRINUSE";
-    case ENOENT: return "ENOENT";
-    case EPROTOTYPE: return "EPROTOTYPE";
-    case EOPNOTSUPP: return "EOPNOTSUPP";
-    case EAFNOSUPPORT: return "EAFNOSUPPORT";
-    case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
-    case ESOCKTNOSUPPORT: return "ESOCKTNOSUPPORT";
-    case EMSGSIZE: return "EMSGSIZE";
-    case ENOPROTOOPT: return "ENOPROTOOPT";
-    case EDESTADDRREQ: return "EDESTADDRREQ";
-    case EINTR: return "EINTR";
-    case EPERM: return "EPERM";
-    case ESPIPE: return "ESPIPE";
-    default: return "other";
-  }
-}
-#define SHOW(text, call)                                    \
-  do {                                                      \
-    errno = 0;                                              \
-    long r_ = (long)(call);                                 \
-    printf("%s: %ld %s\n", text, r_, r_ < 0 ? name() : ""); \
-  } while (0)
+#include "show.h"
+
 static char buf[300000], big[300000];
 static int sv[2];
 
@@ -77,7 +46,7 @@ static void show_name(const char *text, int s, int peer) {
   socklen_t n = sizeof a;
   int r = peer ? getpeername(s, (struct sockaddr *)&a, &n) : getsockname(s, (struct sockaddr *)&a, &n);
   if (r) {
-    printf("%s: %s\n", text, name());
+    printf("%s: %s\n", text, error_name());
     return;
   }
   if (n > 2 && !a.sun_path[0]) a.sun_path[0] = '@';
@@ -165,7 +134,7 @@ static void streams(void) {
   socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv);
   long total = 0, r;
   while ((r = write(sv[0], big, 1000)) > 0) total += r;
-  printf("bounded %d %s out %x\n", total > 10000 && total < 1000000, name(), revents(sv[0], POLLOUT));
+  printf("bounded %d %s out %x\n", total > 10000 && total < 1000000, error_name(), revents(sv[0], POLLOUT));
   while ((r = read(sv[1], buf, sizeof buf)) > 0) total -= r;
   printf("drained %ld out %x\n", total, revents(sv[0], POLLOUT));
   close(sv[0]), close(sv[1]);
@@ -205,7 +174,7 @@ static void transfer(void) {
 static void *client(void *arg) {
   usleep(20000);
   int s = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (do_connect(s, arg)) printf("client %s\n", name());
+  if (do_connect(s, arg)) printf("client %s\n", error_name());
   write(s, "hi from client", 14);
   char answer[40];
   long n = read(s, answer, sizeof answer);

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.kernel import cpu_fuzz
+from tests.kernel import cpu_fuzz, units
 
 
 def test_cpu_units_under_sanitizers(tmp_path: Path) -> None:
-    program = tmp_path / "cpu_test"
-    sources = [
-        *sorted((cpu_fuzz.KERNEL / "cpu").glob("*.c")),
-        cpu_fuzz.KERNEL / "core/string.c",
-        cpu_fuzz.ROOT / "tests/kernel/cpu_test.c",
-    ]
-    flags = [
-        "-std=gnu17",
-        "-g",
-        "-O1",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all",
-    ]
-    subprocess.run([os.environ.get("CC", "cc"), *flags, *map(str, sources), "-o", str(program)], check=True)
-    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    units.run("cpu_test", [*units.rooms("cpu"), units.KERNEL / "core/string.c"], tmp_path)
 
 
 def test_random_programs_do_as_under_qemu(tmp_path: Path) -> None:

@@ -37,22 +37,17 @@ void EXPORT(tk_instance_leave)(void) { instance_leave(); }
 
 i32 EXPORT(tk_boot)(u32 memories_cap, u32 guest_max_wasm_pages) {
   clock_boot();
-  kernel_lock();
-  i32 r = task_boot(memories_cap, guest_max_wasm_pages);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return task_boot(memories_cap, guest_max_wasm_pages);
 }
 
 i32 EXPORT(tk_host_attach)(i32 pid, u32 may_park) {
-  kernel_lock();
-  i32 slot = host_thread_attach(pid, may_park != 0);
-  kernel_unlock();
-  return slot;
+  HOLD_LOCK;
+  return host_thread_attach(pid, may_park != 0);
 }
 void EXPORT(tk_host_detach)(void) {
-  kernel_lock();
+  HOLD_LOCK;
   host_thread_detach();
-  kernel_unlock();
 }
 
 double EXPORT(tk_syscall)(u32 nr, double a0, double a1, double a2, double a3, double a4, double a5) {
@@ -77,25 +72,23 @@ u32 EXPORT(tk_host_cell)(void) { return current ? (u32)(uintptr_t)&current->cell
 i32 EXPORT(tk_host_pid)(void) { return current ? current->process->pid : -ESRCH; }
 /* As tk_watch, but it is the caller's own cell that counts up. */
 i32 EXPORT(tk_host_watch)(i32 fd, u32 events) {
-  kernel_lock();
+  HOLD_LOCK;
   struct ofd *f = own_fd(fd);
   i32 r = f ? host_watch(f, events, current, 0, 0) : -EBADF;
-  kernel_unlock();
   return r;
 }
 #define CLOSED_TEXT "the runtime was closed"
 /* The runtime is closed: whoever is still attached, parked or about to call, finds a panic of this text. */
 void EXPORT(tk_close)(void) {
-  kernel_lock();
+  HOLD_LOCK;
   memcpy(panic_text, CLOSED_TEXT, sizeof CLOSED_TEXT);
   __atomic_store_n(&counters.panicked, 1, __ATOMIC_SEQ_CST);
-  kernel_unlock();
 }
 
 double EXPORT(tk_spawn)(u32 request, u32 bytes) {
   if (!current) return -ESRCH;
   if (bytes < sizeof(struct spawn_request) || bytes > STAGING_BYTES) return -EINVAL;
-  kernel_lock();
+  HOLD_LOCK;
   i64 r = -ENOMEM;
   u8 *copy = kmalloc(bytes);
   if (copy) {
@@ -106,15 +99,12 @@ double EXPORT(tk_spawn)(u32 request, u32 bytes) {
     fetch_forget();
     kfree(copy);
   }
-  kernel_unlock();
   return (double)r;
 }
 
 i32 EXPORT(tk_resume)(u32 thread, u32 generation, i32 result) {
-  kernel_lock();
-  i32 r = task_resume(thread, generation, result);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return task_resume(thread, generation, result);
 }
 u32 EXPORT(tk_run)(u32 thread, u32 generation) { return task_run(thread, generation); }
 /* Modules (wasi/): in their worker, between tk_wasi_start and their end. */
@@ -134,171 +124,139 @@ void EXPORT(tk_wasi_fail)(u32 bytes, i32 status) { wasi_fail(bytes, status); }
 i32 EXPORT(tk_worker_died)(u32 thread, u32 instance) {
   /* A worker that died inside the kernel leaves the structures half changed: that is the end of this kernel. */
   if (lock_owner() == instance + 1) kpanic("worker of instance %u died holding the kernel lock", instance);
-  kernel_lock();
-  i32 r = task_worker_died(thread, instance);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return task_worker_died(thread, instance);
 }
 
 i32 EXPORT(tk_watch)(i32 fd, u32 events, u32 id) {
-  kernel_lock();
+  HOLD_LOCK;
   struct ofd *f = own_fd(fd);
   i32 r = f ? host_watch(f, events, NULL, ROLE_KERNEL, id) : -EBADF;
-  kernel_unlock();
   return r;
 }
 
 i32 EXPORT(tk_root_new)(i32 base) {
-  kernel_lock();
-  i32 r = root_new(base);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return root_new(base);
 }
 i32 EXPORT(tk_root_drop)(u32 root) {
-  kernel_lock();
-  i32 r = root_drop(root);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return root_drop(root);
 }
 i32 EXPORT(tk_root_use)(u32 root) {
-  kernel_lock();
-  i32 r = current ? host_thread_use_root(root) : -ESRCH;
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return current ? host_thread_use_root(root) : -ESRCH;
 }
 
 static u32 pages_of(double bytes) { return (u32)(((u64)bytes + PAGE_BYTES - 1) >> PAGE_SHIFT); }
 u32 EXPORT(tk_blob_alloc)(double bytes) {
   if (!(bytes >= 0) || bytes > (double)UINT32_MAX) return 0;
-  kernel_lock();
+  HOLD_LOCK;
   void *p = kpages_alloc(MAX(pages_of(bytes), 1u));
-  kernel_unlock();
   return (u32)(uintptr_t)p;
 }
 void EXPORT(tk_blob_free)(u32 address, double bytes) {
-  kernel_lock();
+  HOLD_LOCK;
   kpages_free((void *)(uintptr_t)address, MAX(pages_of(bytes), 1u));
-  kernel_unlock();
 }
 /* lazy_shift: 0, or the bodies come later (file/lazy.h) in chunks of 1 << lazy_shift bytes; the result is the blob's id. */
 i32 EXPORT(tk_layer_apply)(u32 root, u32 index, u32 index_bytes, u32 blob, double blob_bytes, u32 lazy_shift) {
   if (lazy_shift && (lazy_shift < PAGE_SHIFT || lazy_shift > 30)) return -EINVAL;
-  kernel_lock();
-  i32 r = layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes, lazy_shift);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return layer_apply(root, (const void *)(uintptr_t)index, index_bytes, (u8 *)(uintptr_t)blob, (u64)blob_bytes, lazy_shift);
 }
 /* The network bridge (net/bridge.c): descriptor fd of this host thread listens (-1: no bridge); an accepted one's answer. */
 i32 EXPORT(tk_net_bridge)(i32 fd) {
-  kernel_lock();
+  HOLD_LOCK;
   struct ofd *f = own_fd(fd);
   struct socket *s = f ? socket_of(f) : NULL;
   i32 r = fd >= 0 && !s ? -ENOTSOCK : net_bridge_set(s);
-  kernel_unlock();
   return r;
 }
 i32 EXPORT(tk_net_answer)(i32 fd, i32 error) {
-  kernel_lock();
+  HOLD_LOCK;
   struct ofd *f = own_fd(fd);
   struct socket *s = f ? socket_of(f) : NULL;
   i32 r = s ? net_bridge_answer(s, error) : -ENOTSOCK;
-  kernel_unlock();
   return r;
 }
 /* Frames: where channel n's record lies (the lock is not wanted for a look), the screen's size, input from the page. */
 double EXPORT(tk_boot_ms)(void) { return clock_boot_ms(); }
 u32 EXPORT(tk_frame_channel)(u32 n) { return n < FRAME_CHANNELS ? (u32)(uintptr_t)&frame_rings[n].channel : 0; }
 i32 EXPORT(tk_screen_size)(u32 width, u32 height) {
-  kernel_lock();
-  i32 r = framebuffer_resize(width, height);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return framebuffer_resize(width, height);
 }
 i32 EXPORT(tk_input)(u32 device, u32 type, u32 code, i32 value) {
-  kernel_lock();
-  i32 r = input_event_post(device, type, code, value);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return input_event_post(device, type, code, value);
 }
 
 /* After NOTIFY_FETCH: blob id * 2^32 + chunk that somebody waits for, now the caller's to bring; -1: no more. */
 double EXPORT(tk_fetch_next)(void) {
   u32 blob = 0, chunk = 0;
-  kernel_lock();
+  HOLD_LOCK;
   bool any = fetch_next(&blob, &chunk);
-  kernel_unlock();
   return any ? (double)blob * 4294967296.0 + chunk : -1;
 }
 /* Read-ahead: 1 when the chunk is the caller's to bring. */
 u32 EXPORT(tk_fetch_claim)(u32 blob, u32 chunk) {
-  kernel_lock();
-  bool mine = fetch_claim(blob, chunk);
-  kernel_unlock();
-  return mine;
+  HOLD_LOCK;
+  return fetch_claim(blob, chunk);
 }
 /* Where a verified chunk's bytes go; 0: the layer is gone. Valid until this role makes another call. */
 u32 EXPORT(tk_fetch_place)(u32 blob, u32 chunk) {
   u32 bytes;
-  kernel_lock();
+  HOLD_LOCK;
   u8 *at = fetch_place(blob, chunk, &bytes);
-  kernel_unlock();
   return (u32)(uintptr_t)at;
 }
 void EXPORT(tk_fetch_done)(u32 blob, u32 chunk, u32 ok) {
-  kernel_lock();
+  HOLD_LOCK;
   fetch_done(blob, chunk, ok != 0);
-  kernel_unlock();
 }
 /* Bytes of a regular file (a descriptor of this host thread's process) that are not here; they are asked for. */
 double EXPORT(tk_fetch_file)(i32 fd) {
-  kernel_lock();
+  HOLD_LOCK;
   struct ofd *f = own_fd(fd);
   double missing = f && f->inode && S_ISREG(f->inode->mode) ? (double)file_missing(f->inode, true) : f ? 0 : -EBADF;
-  kernel_unlock();
   return missing;
 }
 /* Diagnostics (task/trace.h): results are bytes in the staging memory of the caller. */
 i32 EXPORT(tk_trace)(i32 pid, u32 what) {
-  kernel_lock();
-  i32 r = trace_set(pid, what);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return trace_set(pid, what);
 }
 /* Histograms: on from zero, off; the table's address (0: off) and how many there are. */
 i32 EXPORT(tk_metrics)(u32 on) {
-  kernel_lock();
-  i32 r = metrics_set(on);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return metrics_set(on);
 }
 u32 EXPORT(tk_metrics_table)(void) { return (u32)(uintptr_t)metrics_now(); }
 /* A role handles a message: counters.watching asked for it. */
 void EXPORT(tk_handled)(u32 role, u32 kind, u32 arg) {
-  bool records = watching() & WATCH_TIMELINE; /* else no lock: a role must not wait for one that it makes wait */
-  if (records) kernel_lock();
+  if (!(watching() & WATCH_TIMELINE)) { /* no lock: a role must not wait for one that it makes wait */
+    message_handled(role, kind, arg);
+    return;
+  }
+  HOLD_LOCK;
   message_handled(role, kind, arg);
-  if (records) kernel_unlock();
 }
 i32 EXPORT(tk_trace_take)(u32 to, u32 bytes) {
-  kernel_lock();
-  i64 r = trace_take(to, bytes);
-  kernel_unlock();
-  return (i32)r;
+  HOLD_LOCK;
+  return (i32)trace_take(to, bytes);
 }
 i32 EXPORT(tk_call_use_take)(u32 to, u32 bytes) {
-  kernel_lock();
-  i64 r = call_use_take(to, bytes);
-  kernel_unlock();
-  return (i32)r;
+  HOLD_LOCK;
+  return (i32)call_use_take(to, bytes);
 }
 /* The oldest crash report's text, from byte 4 on; its pid before it. 0: there is none. */
 i32 EXPORT(tk_crash_take)(u32 to, u32 bytes) {
   i32 pid = 0;
   if (bytes < 8) return -EINVAL;
-  kernel_lock();
+  HOLD_LOCK;
   i64 r = crash_take(&pid, to + 4, bytes - 4);
   if (r > 0) r = copy_out(to, &pid, 4) ? -EFAULT : r + 4;
-  kernel_unlock();
   return (i32)r;
 }
 /* Test hooks: leak checks and allocation failures. */

@@ -11,4 +11,16 @@ void clock_set(u64 monotonic_ns); /* CLOCK_MONOTONIC is that now: a saved machin
 void clock_boot(void);     /* CLOCK_MONOTONIC starts near zero here */
 u32 lock_owner(void);      /* instance + 1 or 0 */
 u8 *instance_area(u32 id); /* low end of the stack */
+
+/* The kernel lock until the block ends, whichever way it is left: how every export holds it. */
+struct lock_held { u8 unused; };
+static inline struct lock_held lock_hold(void) {
+  kernel_lock();
+  return (struct lock_held){0};
+}
+static inline void lock_let_go(const struct lock_held *held) {
+  (void)held;
+  kernel_unlock();
+}
+#define HOLD_LOCK const struct lock_held lock_held __attribute__((cleanup(lock_let_go), unused)) = lock_hold()
 #endif

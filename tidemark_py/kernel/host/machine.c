@@ -10,27 +10,22 @@
 #define RANGES_MAX 4096u
 
 i32 WASM_EXPORT("tk_freeze") tk_freeze(u32 on) {
-  kernel_lock();
-  i32 r = task_freeze(on != 0);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return task_freeze(on != 0);
 }
 u32 WASM_EXPORT("tk_unfrozen") tk_unfrozen(void) {
-  kernel_lock();
-  u32 n = task_unfrozen();
-  kernel_unlock();
-  return n;
+  HOLD_LOCK;
+  return task_unfrozen();
 }
 double WASM_EXPORT("tk_monotonic_ns") tk_monotonic_ns(void) { return (double)host_monotonic_ns(); }
 
 static i32 give_ranges(u32 (*list)(struct image_range *to, u32 room), u32 at) {
   if (!current) return -ESRCH;
-  kernel_lock();
+  HOLD_LOCK;
   struct image_range *r = kmalloc(RANGES_MAX * sizeof *r);
   u32 count = r ? list(r, RANGES_MAX) : 0;
   i32 e = !r ? -ENOMEM : count > RANGES_MAX ? -EMSGSIZE : copy_out(at, r, count * sizeof *r);
   kfree(r);
-  kernel_unlock();
   return e ? e : (i32)count;
 }
 /* Static data up to the instances' stacks, then the heap. */
@@ -55,26 +50,19 @@ i32 WASM_EXPORT("tk_restore") tk_restore(u32 memories_cap, u32 guest_max_pages, 
   counters.lock_word = 0; /* whatever it was then */
   counters.panicked = 0;
   clock_set((u64)monotonic_ns);
-  kernel_lock();
-  i32 r = task_restore(memories_cap, guest_max_pages);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return task_restore(memories_cap, guest_max_pages);
 }
 i32 WASM_EXPORT("tk_restore_pages") tk_restore_pages(i32 pid, u32 at) {
-  kernel_lock();
-  i32 r = restore_pages(pid, at);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return restore_pages(pid, at);
 }
 i32 WASM_EXPORT("tk_restore_registers") tk_restore_registers(i32 tid, u32 at) {
-  kernel_lock();
-  i32 r = restore_registers(tid, at);
-  kernel_unlock();
-  return r;
+  HOLD_LOCK;
+  return restore_registers(tid, at);
 }
 void WASM_EXPORT("tk_restore_start") tk_restore_start(void) {
-  kernel_lock();
+  HOLD_LOCK;
   task_restore_start();
-  kernel_unlock();
 }
 #endif

@@ -195,25 +195,23 @@ static i32 lend(u8 **data, u32 at, u32 bytes, bool fill) {
 /* Length of the record, which is at staging address `at`; -EMSGSIZE when `room` is less (memory: exactly room bytes). */
 i32 WASM_EXPORT("tk_state_read") tk_state_read(u32 kind, i32 pid, double object, u32 at, u32 room) {
   if (!current) return -ESRCH;
-  kernel_lock();
+  HOLD_LOCK;
   u8 *data = NULL;
   i64 r = lend(&data, at, room, false);
   if (r == 0) r = read_record(kind, pid, object, data, room);
   if (r > (i64)room) r = -EMSGSIZE;
   if (r > 0 && copy_out(at, data, (size_t)r)) r = -EFAULT;
   kfree(data);
-  kernel_unlock();
   return (i32)r;
 }
 
 i32 WASM_EXPORT("tk_state_write") tk_state_write(u32 kind, i32 pid, double object, u32 at, u32 bytes) {
   if (!current) return -ESRCH;
-  kernel_lock();
+  HOLD_LOCK;
   u8 *data = NULL;
   i32 r = lend(&data, at, bytes, true);
   if (r == 0) r = write_record(kind, pid, object, data, bytes);
   kfree(data);
-  kernel_unlock();
   return r;
 }
 
@@ -221,23 +219,21 @@ i32 WASM_EXPORT("tk_state_write") tk_state_write(u32 kind, i32 pid, double objec
 i32 WASM_EXPORT("tk_errand_begin") tk_errand_begin(u32 kind, i32 pid, double object, u32 at, u32 bytes, u32 write) {
   if (!current) return -ESRCH;
   if (!(object >= 0)) return -EFAULT;
-  kernel_lock();
+  HOLD_LOCK;
   u8 *data = NULL;
   i32 r = lend(&data, at, bytes, write != 0);
   if (r == 0) r = errand_begin(kind, pid, (u64)object, write != 0, data, bytes);
   else kfree(data);
-  kernel_unlock();
   return r;
 }
 /* Length of its result, which is at staging address `at`, or its -errno; -EAGAIN while under way, else it is over. */
 i32 WASM_EXPORT("tk_errand_take") tk_errand_take(u32 id, u32 at, u32 room) {
   if (!current) return -ESRCH;
-  kernel_lock();
+  HOLD_LOCK;
   const u8 *data = NULL;
   i32 r = errand_result(id, &data);
   if (r > (i32)room) r = -EMSGSIZE;
   if (r > 0 && copy_out(at, data, (size_t)r)) r = -EFAULT;
   if (r != -EAGAIN) errand_end(id);
-  kernel_unlock();
   return r;
 }

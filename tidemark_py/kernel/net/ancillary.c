@@ -5,11 +5,6 @@
 
 #define HOPS_DEFAULT 64
 
-static bool is_v4(const u8 ip[16]) {
-  static const u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
-  return !memcmp(ip, mapped, sizeof mapped);
-}
-
 int ancillary_option_set(struct socket *s, i32 level, i32 name, i32 v) {
   bool v6 = level == SOL_IPV6;
   switch (name) {
@@ -76,7 +71,7 @@ void ancillary_fresh(struct socket *s) { s->hops = s->hops6 = HOPS_DEFAULT; }
 struct packet_head ancillary_head(const struct socket *s, const struct socket_message *m, const struct socket_address *to) {
   struct packet_head h = {0};
   inet_ip(to, h.to);
-  bool v4 = is_v4(h.to);
+  bool v4 = inet_is_v4(h.to);
   h.hops = m->orders_hops ? m->head.hops : v4 ? s->hops : s->hops6;
   h.traffic_class = m->orders_class ? m->head.traffic_class : v4 ? (u8)s->service : s->traffic_class;
   return h;
@@ -111,7 +106,7 @@ u32 ancillary_out(const struct socket *s, const struct packet_head *h, struct an
   if (s->domain == AF_INET6) {
     memcpy(info, h->to, 16), memcpy(info + 16, &interface, 4);
     if (s->tells_destination6) n += add(out + n, SOL_IPV6, IPV6_PKTINFO, info, 20);
-    if (is_v4(h->to)) return n;
+    if (inet_is_v4(h->to)) return n;
     if (s->tells_hops6) n += add(out + n, SOL_IPV6, IPV6_HOPLIMIT, &hops, sizeof hops);
     if (s->tells_class6) n += add(out + n, SOL_IPV6, IPV6_TCLASS, &class, sizeof class);
   } else if (s->domain == AF_INET) {

@@ -25,7 +25,8 @@ static struct endpoint endpoint_of(const struct socket_address *a) {
   }
   return e;
 }
-static bool is_v4(const struct endpoint *e) { return !memcmp(e->ip, mapped, 12); }
+bool inet_is_v4(const u8 ip[16]) { return !memcmp(ip, mapped, sizeof mapped); }
+static bool is_v4(const struct endpoint *e) { return inet_is_v4(e->ip); }
 static bool is_any(const struct endpoint *e) {
   return !memcmp(e->ip, zero, 16) || (is_v4(e) && !memcmp(e->ip + 12, zero, 4));
 }

@@ -167,5 +167,6 @@ void inet_unbind(struct socket *s);
 void inet_disconnect(struct socket *s); /* the name it got by use goes */
 u32 inet_port(const struct socket_address *a);
 void inet_ip(const struct socket_address *a, u8 ip[16]); /* IPv4 as ::ffff:a.b.c.d */
+bool inet_is_v4(const u8 ip[16]);                        /* of that form */
 void inet_any(u32 domain, struct socket_address *a); /* 0.0.0.0:0 or [::]:0 */
 #endif
