@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tidemark_py.dev import layer_build, pyodide_files
+from tidemark_py.dev import layer_build
+
+from .other_project import run_pytest
 
 pytestmark = pytest.mark.page
-ROOT = Path(__file__).resolve().parents[2]
 CONFTEST = """
 import pytest
 
@@ -39,15 +37,4 @@ def test_page(selenium):
 def test_another_projects_tests_run_processes_in_a_page(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(TESTS.format(layer=str(layer_build.layer_file("deb:busybox-static"))))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tidemark_py.pytest_plugin", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--dist-dir", str(pyodide_files.pyodide_dir()), "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert "2 passed" in done.stdout
+    assert "2 passed" in run_pytest(tmp_path, seconds=180)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import base64
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tidemark_py.dev import layer_build, pyodide_files
+from tidemark_py.dev import layer_build
 
 from .conftest import Page
+from .other_project import run_pytest
 
 pytestmark = pytest.mark.page
-ROOT = Path(__file__).resolve().parents[2]
 HALF_WAY = """
 rt = await busybox(await new_runtime())
 script = "seq 1 100000 | sed s/^/n/ | cat"  # more than its pipes hold: it waits for its reader
@@ -80,16 +77,6 @@ rt.close()
     layer = str(layer_build.layer_file("deb:busybox-static"))
     text = TESTS.format(layer=layer, saved=str(tmp_path / "half.tdm"), first=first)
     (tmp_path / "test_it.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tidemark_py.pytest_plugin", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--dist-dir", str(pyodide_files.pyodide_dir()), "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert "2 passed" in done.stdout
-    print(done.stdout, f"{(tmp_path / 'half.tdm').stat().st_size:,} bytes saved")
+    said = run_pytest(tmp_path, "-s", seconds=300)
+    assert "2 passed" in said
+    print(said, f"{(tmp_path / 'half.tdm').stat().st_size:,} bytes saved")

@@ -15,9 +15,10 @@ import js
 from pyodide.ffi import JsException, create_proxy, to_js
 from pyodide_js import _module as module_of_pyodide
 
-from ..abi.gen.abi import STAGING_BYTES, Errno
+from ..abi.gen.abi import Errno
 from ..errors import BootError, InternalError, KernelPanic, RuntimeClosed
 from . import page
+from .instance import KernelInstance
 from .values import text_of
 
 __all__ = ["AttachedKernel", "open_attached"]
@@ -29,25 +30,19 @@ def _object(values: dict[str, Any]) -> Any:
     return to_js(values, dict_converter=js.Object.fromEntries)
 
 
-class AttachedKernel:
+class AttachedKernel(KernelInstance):
     """owner: an Attachment. Every call raises RuntimeClosed or KernelPanic once there is no kernel any more."""
 
     def __init__(self, attached: Any) -> None:
+        exports, address = attached.exports, attached.instance.address
+        super().__init__(exports, address, attached.staging, int(attached.head), exports.tk_try)
         self._attached = attached
-        self._exports = attached.exports
-        self._try = self._exports.tk_try
-        self._wait = self._exports.tk_syscall
-        self._kept: dict[str, Any] = {}
+        self._wait = exports.tk_syscall
         self._low = js.Uint8Array.new(attached.memory.buffer)
-        self._staging = js.Uint8Array.new(attached.staging.buffer, int(attached.head), STAGING_BYTES)
         self._signals, self._seen, self._ring = attached.signals, attached.seen, attached.ring
         self._function: Callable[[], None] = lambda: None
         self._rung_proxy = create_proxy(self._on_rung)
         self._closed: Exception | None = None
-        address = attached.instance.address
-        self.thread_records = int(address.threadRecords)
-        self.event_ring = int(address.eventRing)
-        self.counters = int(address.counters)
         self.waits = bool(attached.waits)
         self.slot = int(attached.slot)
         self.pid = int(attached.pid)
@@ -69,11 +64,7 @@ class AttachedKernel:
         """A call that never waits: -EAGAIN instead."""
         if self._closed is not None:
             raise self._closed
-        try:
-            result: float = self._try(nr, a0, a1, a2, a3, a4, a5)
-        except JsException as e:
-            raise self._lost(e) from None
-        return result
+        return super().syscall(nr, a0, a1, a2, a3, a4, a5)
 
     def park(self, nr: int, *a: float) -> float:
         """A call that waits, where `waits`."""
@@ -89,22 +80,7 @@ class AttachedKernel:
         """Any other export."""
         if self._closed is not None:
             raise self._closed
-        function = self._kept.get(name)
-        if function is None:
-            function = self._kept[name] = getattr(self._exports, name)
-        try:
-            return function(*numbers) or 0
-        except JsException as e:
-            raise self._lost(e) from None
-
-    def read(self, address: int, size: int) -> bytes:
-        """Staging memory."""
-        result: bytes = self._staging.subarray(address, address + size).to_bytes()
-        return result
-
-    def write(self, address: int, data: bytes | memoryview) -> None:
-        """Staging memory."""
-        self._staging.subarray(address, address + len(data)).assign(data)
+        return super().call(name, *numbers)
 
     def peek(self, address: int, size: int) -> bytes:
         """Kernel memory."""
@@ -170,8 +146,8 @@ class AttachedKernel:
         self._closed = error
         if self._attached is not None:
             self._attached.drop()
-        self._attached = self._exports = self._try = self._wait = self._low = self._staging = None
-        self._signals = self._seen = self._ring = None
+        self._attached = self._exports = self._wait = self._low = self._staging = None
+        self._syscall = self._signals = self._seen = self._ring = None
         self._kept = {}
 
 

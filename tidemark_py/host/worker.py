@@ -15,6 +15,7 @@ from ..abi.gen.abi import STAGING_BYTES
 from ..errors import BootError, InternalError, KernelPanic
 from . import kept, web
 from .contract import Wire
+from .instance import KernelInstance
 from .values import JsPort, build_id_of, text_of, to_wire
 
 __all__ = ["WorkerHost", "WorkerKernel"]
@@ -22,10 +23,9 @@ __all__ = ["WorkerHost", "WorkerKernel"]
 WASM_PAGE = 65536
 # Before an instance exists nobody can ask it how long the hidden head is: at most this, which costs nothing untouched.
 HEAD_BYTES_MOST = 4 << 20
-NOTHING = 0
 
 
-class WorkerKernel:
+class WorkerKernel(KernelInstance):
     """The kernel instance of this worker, as host.contract.Kernel has it."""
 
     def __init__(self, shim: Any, options: Any, instance: int, notify: Any, log: Any) -> None:
@@ -48,38 +48,13 @@ class WorkerKernel:
             )
         except JsException as e:
             raise BootError(text_of(e)) from None
-        self._exports = self._instance.exports
-        self._kept: dict[str, Any] = {}
-        address = self._instance.address
-        self.thread_records = int(address.threadRecords)
-        self.event_ring = int(address.eventRing)
-        self.counters = int(address.counters)
-        self.head_bytes = int(self._exports.tk_head_bytes())
-        self._staging = js.Uint8Array.new(staging.buffer, self.head_bytes, STAGING_BYTES)
+        exports = self._instance.exports
+        self.head_bytes = int(exports.tk_head_bytes())
+        super().__init__(exports, self._instance.address, staging, self.head_bytes, exports.tk_syscall)
         self._low = js.Uint8Array.new(options.memory.buffer)
         self._windows: dict[tuple[int, int], Any] = {}
         self.build_id = build_id_of(options.module)
-        self._tk_syscall = self._exports.tk_syscall
         self._copy_in = shim.copyIn
-
-    def syscall(self, nr: int, a0: float, a1: float, a2: float, a3: float, a4: float, a5: float) -> float:
-        """tk_syscall"""
-        try:
-            result: float = self._tk_syscall(nr, a0, a1, a2, a3, a4, a5)
-        except JsException as e:
-            raise self._lost(e) from None
-        return result
-
-    def call(self, name: str, *numbers: float) -> float:
-        """Any other export."""
-        function = self._kept.get(name)
-        if function is None:
-            function = self._kept[name] = getattr(self._exports, name)
-        try:
-            result = function(*numbers)
-        except JsException as e:
-            raise self._lost(e) from None
-        return NOTHING if result is None else result
 
     def throw(self, locked: bool) -> None:
         """For tests: what a trap in this worker does. Without the lock: an uncaught error of the worker."""
@@ -99,15 +74,6 @@ class WorkerKernel:
         if self._instance.crashed(error.js_error if hasattr(error, "js_error") else error):
             return KernelPanic(f"the kernel stopped: {self._instance.panicText()}")
         return InternalError(f"a kernel call threw: {text_of(error)}")
-
-    def read(self, address: int, size: int) -> bytes:
-        """Staging memory."""
-        result: bytes = self._staging.subarray(address, address + size).to_bytes()
-        return result
-
-    def write(self, address: int, data: bytes | memoryview) -> None:
-        """Staging memory."""
-        self._staging.subarray(address, address + len(data)).assign(data)
 
     def peek(self, address: int, size: int) -> bytes:
         """Kernel memory. Windows that are read again and again are kept: a new one costs ten times the read."""

@@ -15,7 +15,7 @@ from ..channel.port import Port
 from ..errors import BootError, KernelPanic, RuntimeClosed
 from ..host import page
 from ..process.attachments import Attachments
-from ..runtime import RuntimeFS
+from ..runtime_fs import RuntimeFS
 
 __all__ = ["AttachedRuntime", "attach"]
 
