@@ -35,7 +35,9 @@ SHIM_MODULES = (
     "boot_role.js",
 )
 IMPORT = re.compile(r'(from\s+)"\./([\w/]+\.js)"')
-# What a worker's roles import; the rest of the package stays where it is.
+# What a worker's roles import, and what a memory snapshot brings along (host/baked.py): one file less than that, and the
+# snapshot's modules are not trusted. The rest of the package stays where it is.
+ROLE_MODULES = ("__init__", "errors", "runtime", "runtime_fs", "tracing")
 ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "net", "process", "roles", "state")
 
 
@@ -74,9 +76,8 @@ def sources_zip() -> bytes:
     """Our Python sources as a zip to unpack in a worker's site-packages."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
-        # runtime.py: not needed there, but a memory snapshot that has it is only trusted when its file is the same
-        for path in [PACKAGE / "__init__.py", PACKAGE / "errors.py", PACKAGE / "runtime.py"]:
-            z.write(path, f"tidemark_py/{path.name}")
+        for name in ROLE_MODULES:
+            z.write(PACKAGE / f"{name}.py", f"tidemark_py/{name}.py")
         for package in ROLE_PACKAGES:
             for path in sorted((PACKAGE / package).rglob("*.py")):
                 z.write(path, f"tidemark_py/{path.relative_to(PACKAGE).as_posix()}")
