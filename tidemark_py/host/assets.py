@@ -35,7 +35,7 @@ SHIM_MODULES = (
     "boot_role.js",
 )
 IMPORT = re.compile(r'(from\s+)"\./([\w/]+\.js)"')
-# What a worker's roles import, and what a memory snapshot brings along (host/baked.py): one file less than that, and the
+# What a worker's roles import, and what a memory snapshot brings along (host/baked.py): without one file of that the
 # snapshot's modules are not trusted. The rest of the package stays where it is.
 ROLE_MODULES = ("__init__", "errors", "runtime", "runtime_fs", "tracing")
 ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "net", "process", "roles", "state")
