@@ -28,6 +28,7 @@ PYTHON_FLOOR = {
     "frames": 3,
     "process": 4,
     "roles": 5,
+    "runtime_fs": 5,
     "tracing": 5,
     "app": 6,
     "runtime": 6,
