@@ -183,7 +183,11 @@ export class Queue {
 
   /** A copy of the oldest record, which is gone then, or undefined. @returns {Uint8Array | undefined} */
   pop() {
-    const place = this.look();
+    return this.copyOut(this.look());
+  }
+
+  /** A copy of what was found at `place`, which is gone then. @param {number} place @returns {Uint8Array | undefined} */
+  copyOut(place) {
     if (place < 0) return undefined;
     const copy = this.bytes.slice(place, place + this.size);
     this.done();
@@ -214,11 +218,7 @@ export class Queue {
 
   /** pop, asleep until there is one; undefined after `ms`. Workers only. @param {number} [ms] */
   popWait(ms) {
-    const place = this.lookWait(ms);
-    if (place < 0) return undefined;
-    const copy = this.bytes.slice(place, place + this.size);
-    this.done();
-    return copy;
+    return this.copyOut(this.lookWait(ms));
   }
 
   /** Until there may be a record, for threads that must not block. */

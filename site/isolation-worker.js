@@ -8,7 +8,13 @@
  */
 const worker = /** @type {any} */ (globalThis);
 const policy = new URL(worker.location.href).searchParams.get("policy") === "credentialless" ? "credentialless" : "require-corp";
-const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": policy, "Cross-Origin-Resource-Policy": "cross-origin" };
+const RESOURCE_POLICY = "Cross-Origin-Resource-Policy";
+const isolated = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": policy, [RESOURCE_POLICY]: "cross-origin" };
+
+/** @param {Headers} headers */
+function isolate(headers) {
+  for (const [name, value] of Object.entries(isolated)) headers.set(name, value);
+}
 
 worker.addEventListener("install", () => worker.skipWaiting());
 worker.addEventListener("activate", (/** @type {any} */ e) => e.waitUntil(worker.clients.claim()));
@@ -28,9 +34,9 @@ worker.addEventListener("fetch", (/** @type {any} */ e) => {
     fetch(bare).then((response) => {
       if (response.status === 0) return response; // opaque: not ours to change
       const headers = new Headers(response.headers);
-      headers.set("Cross-Origin-Opener-Policy", "same-origin");
-      headers.set("Cross-Origin-Embedder-Policy", policy);
-      if (!headers.has("Cross-Origin-Resource-Policy")) headers.set("Cross-Origin-Resource-Policy", "cross-origin");
+      const own = headers.get(RESOURCE_POLICY); // whom a site lets have it stays its word
+      isolate(headers);
+      if (own !== null) headers.set(RESOURCE_POLICY, own);
       return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
     }),
   );
@@ -90,7 +96,7 @@ function response(head, from, port) {
   }
   const location = headers.get("Location");
   if (location) headers.set("Location", moved(location, port));
-  for (const [name, value] of Object.entries(isolated)) headers.set(name, value);
+  isolate(headers);
   const empty = [101, 204, 205, 304].includes(head.status);
   if (empty) from.postMessage("stop");
   if (head.status >= 300 && head.status < 400 && location) {

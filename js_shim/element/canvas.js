@@ -14,7 +14,7 @@
 
 import { ABS_X, ABS_Y, BTN_LEFT, BTN_MIDDLE, BTN_RIGHT, EV_ABS, EV_KEY, EV_REL, REL_WHEEL } from "../gen/input.js";
 import { commonOptions } from "./browser.js";
-import { SHARED, isDark } from "./looks.js";
+import { SHARED, Theme } from "./looks.js";
 import { KEY_CODES } from "./keys.js";
 import { machineOf, whenSeen } from "./machine.js";
 
@@ -47,11 +47,7 @@ export class TidemarkCanvas extends HTMLElement {
     this.escaped = 0;
     this.forgetSeen = () => {};
     this.stopSizing = () => {};
-    this.scheme = matchMedia("(prefers-color-scheme: dark)");
-    this.paint = () => {
-      const dark = isDark(this, this.scheme);
-      if (this.hasAttribute("data-dark") !== dark) this.toggleAttribute("data-dark", dark);
-    };
+    this.theme = new Theme(this);
     this.heard = (/** @type {any} */ e) => this.#heard(e.detail);
   }
 
@@ -59,8 +55,7 @@ export class TidemarkCanvas extends HTMLElement {
     const root = /** @type {ShadowRoot} */ (this.shadowRoot);
     if (!root.firstChild) root.innerHTML = `<style>${STYLE}</style><div class="place"></div><div class="notice" part="notice" role="status"></div>`;
     this.style.aspectRatio = `${this.#number("width", 640)} / ${this.#number("height", 480)}`;
-    this.paint();
-    this.scheme.addEventListener("change", this.paint);
+    this.theme.follow();
     this.machine = machineOf(this);
     this.machine.addEventListener("frame", this.heard);
     const asked = this.getAttribute("start") === "click" || matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -70,13 +65,13 @@ export class TidemarkCanvas extends HTMLElement {
 
   disconnectedCallback() {
     this.forgetSeen();
-    this.scheme.removeEventListener("change", this.paint);
+    this.theme.leave();
     this.machine?.removeEventListener("frame", this.heard);
     this.#end();
   }
 
   attributeChangedCallback() {
-    this.paint();
+    this.theme.paint();
   }
 
   // ---- for pages ----

@@ -27,10 +27,33 @@ export function themeOf(element, dark) {
   return Object.fromEntries(entries);
 }
 
-/** @param {Element} element @param {MediaQueryList} scheme */
-export function isDark(element, scheme) {
-  const theme = element.getAttribute("theme");
-  return theme === "dark" || (theme !== "light" && scheme.matches);
+/** Keeps `data-dark` of one element as its attribute `theme` says, or else the system while the element is in a page. */
+export class Theme {
+  /** @param {Element} element @param {() => void} [changed] what else follows the colours */
+  constructor(element, changed = () => {}) {
+    this.element = element;
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.paint = () => {
+      if (element.hasAttribute("data-dark") !== this.dark) element.toggleAttribute("data-dark", this.dark);
+      changed();
+    };
+  }
+
+  get dark() {
+    const theme = this.element.getAttribute("theme");
+    return theme === "dark" || (theme !== "light" && this.scheme.matches);
+  }
+
+  /** From connectedCallback. */
+  follow() {
+    this.paint();
+    this.scheme.addEventListener("change", this.paint);
+  }
+
+  /** From disconnectedCallback. */
+  leave() {
+    this.scheme.removeEventListener("change", this.paint);
+  }
 }
 
 export const SHARED = `

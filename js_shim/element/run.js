@@ -13,7 +13,7 @@
  */
 
 import { commonOptions } from "./browser.js";
-import { SHARED, isDark } from "./looks.js";
+import { SHARED, Theme } from "./looks.js";
 import { machineOf, whenSeen } from "./machine.js";
 
 const SIGINT = 2;
@@ -64,11 +64,7 @@ export class TidemarkRun extends HTMLElement {
     this.waiting = [];
     this.killTimer = 0;
     this.forgetSeen = () => {};
-    this.scheme = matchMedia("(prefers-color-scheme: dark)");
-    this.paint = () => {
-      const dark = isDark(this, this.scheme);
-      if (this.hasAttribute("data-dark") !== dark) this.toggleAttribute("data-dark", dark);
-    };
+    this.theme = new Theme(this);
   }
 
   connectedCallback() {
@@ -96,22 +92,21 @@ export class TidemarkRun extends HTMLElement {
       );
     }
     this.#grow();
-    this.paint();
-    this.scheme.addEventListener("change", this.paint);
+    this.theme.follow();
     this.machine = machineOf(this);
     if (this.hasAttribute("autorun")) this.forgetSeen = whenSeen(this, () => this.run());
   }
 
   disconnectedCallback() {
     this.forgetSeen();
-    this.scheme.removeEventListener("change", this.paint);
+    this.theme.leave();
     clearTimeout(this.killTimer);
     this.session?.close();
     this.session = null;
   }
 
   attributeChangedCallback() {
-    this.paint();
+    this.theme.paint();
   }
 
   // ---- for pages ----

@@ -17,7 +17,7 @@
 
 import { commonOptions } from "./browser.js";
 import { bodies, choose, dropped, pathOf, save, size } from "./files.js";
-import { MONO, SHARED, isDark, themeOf } from "./looks.js";
+import { MONO, SHARED, Theme, themeOf } from "./looks.js";
 import { machineOf, whenSeen } from "./machine.js";
 
 const OSC = 7717; // tidemark_py/sdk/terminal.py
@@ -88,8 +88,7 @@ export class TidemarkTerminal extends HTMLElement {
     this.code = 0;
     this.toastTimer = 0;
     this.forgetSeen = () => {};
-    this.scheme = matchMedia("(prefers-color-scheme: dark)");
-    this.paint = () => this.#paint();
+    this.theme = new Theme(this, () => this.#paint());
     this.said = (/** @type {any} */ e) => e.detail.machine === this.getAttribute("persist") && this.#toast(e.detail.text);
     this.saved = (/** @type {any} */ e) => e.detail.name === this.getAttribute("persist") && this.#tell("saved", e.detail);
     this.hiding = () => document.visibilityState === "hidden" && this.getAttribute("persist") && this.session?.call("save", true).catch(() => {});
@@ -109,9 +108,8 @@ export class TidemarkTerminal extends HTMLElement {
     if (!this.hasAttribute("aria-label")) this.setAttribute("aria-label", "Linux terminal; Shift and Escape leave it");
     this.#keys();
     this.#drops();
-    this.#paint();
+    this.theme.follow();
     this.#find(".reader").addEventListener("click", () => (this.toggleAttribute("screen-reader"), this.focus()));
-    this.scheme.addEventListener("change", this.paint);
     document.addEventListener("visibilitychange", this.hiding);
     this.machine = machineOf(this);
     this.machine.addEventListener("say", this.said);
@@ -127,7 +125,7 @@ export class TidemarkTerminal extends HTMLElement {
 
   disconnectedCallback() {
     this.forgetSeen();
-    this.scheme.removeEventListener("change", this.paint);
+    this.theme.leave();
     document.removeEventListener("visibilitychange", this.hiding);
     this.machine?.removeEventListener("say", this.said);
     this.machine?.removeEventListener("saved", this.saved);
@@ -140,7 +138,7 @@ export class TidemarkTerminal extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.screen) this.#paint();
+    if (this.screen) this.theme.paint();
   }
 
   // ---- for pages ----
@@ -207,10 +205,8 @@ export class TidemarkTerminal extends HTMLElement {
   // ---- looks ----
 
   #paint() {
-    const dark = isDark(this, this.scheme);
-    if (this.hasAttribute("data-dark") !== dark) this.toggleAttribute("data-dark", dark);
     if (!this.screen) return;
-    this.screen.options.theme = themeOf(this, dark);
+    this.screen.options.theme = themeOf(this, this.theme.dark);
     this.screen.options.fontSize = this.#fontSize();
     this.screen.options.screenReaderMode = this.hasAttribute("screen-reader");
     this.#fit();
@@ -423,7 +419,7 @@ export class TidemarkTerminal extends HTMLElement {
     style.textContent = css;
     this.shadowRoot?.prepend(style);
     this.screen = new Terminal({
-      theme: themeOf(this, isDark(this, this.scheme)),
+      theme: themeOf(this, this.theme.dark),
       fontFamily: getComputedStyle(this).getPropertyValue("--tidemark-font") || MONO,
       fontSize: this.#fontSize(),
       lineHeight: 1.2,

@@ -21,7 +21,7 @@ text = text.replace(/get lost\(\) {[^]*?\n  }\n/, "");
 for (const name of METHODS) {
   text = text.replace(new RegExp(`^  ${name}\\(`, "m"), `  *${name}(`).replaceAll(`this.${name}(`, `yield* this.${name}(`);
 }
-text = text.replace(/!yield\* this\.(\w+)\(([^()]*)\)/g, "!(yield* this.$1($2))").replace(/ {2}(front|pop|popWait)\((ms)?\) {[^]*?\n  }\n/g, "").replace(/LOOKS = \d+/, "LOOKS = 1");
+text = text.replace(/!yield\* this\.(\w+)\(([^()]*)\)/g, "!(yield* this.$1($2))").replace(/ {2}(front|pop|popWait|copyOut)\((ms|place)?\) {[^]*?\n  }\n/g, "").replace(/LOOKS = \d+/, "LOOKS = 1");
 
 /** Atomics of one run: what each thread saw goes into its history. */
 class Shared {

@@ -310,6 +310,7 @@ static i64 clone_fork(struct process *p, struct thread *t, u64 flags, u64 stack,
   struct thread *self = current;
   struct mm *mm = self->process->mm;
   i32 pid = p->pid;
+  u64 began = phase_begin();
   if (!process_take_memory(p)) {
     process_discard(p);
     return -EAGAIN;
@@ -340,6 +341,7 @@ static i64 clone_fork(struct process *p, struct thread *t, u64 flags, u64 stack,
   }
   r = transfer_pump(x, self, mm, half_pages, page);
   fork_let_go(x, self, r);
+  phase_end(METRIC_FORK, began);
   return r < 0 ? r : pid;
 }
 
