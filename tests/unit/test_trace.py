@@ -10,10 +10,11 @@ import pytest
 
 from tests.unit.conftest import Machine
 from tidemark_py.abi.gen import messages as m
-from tidemark_py.abi.gen.abi import SYSCALLS, CallUse, Event, Syscall, Trace, TraceRecord
+from tidemark_py.abi.gen.abi import SYSCALLS, CallUse, Event, Notify, Role, Syscall, Trace, TraceRecord
 from tidemark_py.dev import trace_check
 from tidemark_py.dev.diagnose import missing
 from tidemark_py.errors import InternalError
+from tidemark_py.state.perfetto import perfetto_trace
 from tidemark_py.state.timeline import chrome_trace
 from tidemark_py.state.trace import format_trace, parse_call_uses, parse_trace
 
@@ -105,6 +106,64 @@ def test_a_trace_file_is_what_its_readers_want() -> None:
     assert names == {5: "prog", 0: "workers"}
     assert trace_check.problems(whole) == []
     assert [(r["tid"], r["name"]) for r in rows if r["ph"] == "X" and r["pid"] == 0] == [(3, "thread 6")]
+
+
+def message(start_ns: int, end_ns: int) -> bytes:
+    return record(Notify.START, (Role.OWNER, 0, 3), kind=Trace.MESSAGE, start_ns=start_ns, end_ns=end_ns, pid=5, tid=6)
+
+
+def test_perfetto_s_own_format_has_every_process_wait_and_message_on_a_track() -> None:
+    """Read by its makers' classes; nested and simultaneous slices, messages that overlap, an instant."""
+    data = record(Syscall.read, (0, 0, 1), 1, parked_ns=100_000)
+    data += record(Syscall.write, (1, 0, 1), 1, start_ns=1_500_250_000, end_ns=1_500_250_000)
+    data += message(1_500_000_100, 1_500_000_300) + message(1_500_000_200, 1_500_000_400)
+    data += record(Event.EXIT, (0,), kind=Trace.EVENT, start_ns=1_500_300_000, end_ns=1_500_300_000)
+    whole = perfetto_trace(list(parse_trace(data)))
+    assert trace_check.perfetto_problems(whole) == []
+    tracks = trace_check.perfetto_tracks(whole)
+    by_name = {track["name"]: track for track in tracks.values()}
+    assert by_name["prog"]["kind"] == "process" and by_name["thread 6"]["kind"] == "thread"
+    assert tracks[by_name["thread 6"]["parent"]]["name"] == "prog"
+    assert by_name["thread 6"]["slices"][:2] == ["read", "write"]
+    waits = by_name["waits of 6"]
+    assert waits["slices"] == ["read"] and tracks[waits["parent"]]["name"] == "thread 6"
+    messages = [t for t in tracks.values() if t["slices"] and t["parent"] and tracks[t["parent"]]["name"] == "messages"]
+    assert [m["slices"] for m in messages] == [["start to owner"]] * 2
+    assert tracks[by_name["worker 3"]["parent"]]["name"] == "workers"
+
+
+def varint(n: int) -> bytes:
+    return bytes([n & 127 | 128, *varint(n >> 7)]) if n > 127 else bytes([n])
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def event(ns: int, kind: int, track: int = 1) -> bytes:
+    name = field(22, b"c") + field(23, b"n") if kind != 2 else b""
+    return field(1, field(10, 1) + field(8, ns) + field(11, field(9, kind) + field(11, track) + name))
+
+
+DECLARED = field(1, field(10, 1) + field(60, field(1, 1) + field(2, b"track")))
+WRONG = [
+    (event(5, 1) + event(6, 2), "not declared"),
+    (DECLARED + event(5, 1), "never end"),
+    (DECLARED + event(5, 2), "never began"),
+    (DECLARED + event(7, 1) + event(6, 2), "after 7"),
+    (DECLARED + DECLARED, "twice"),
+    (DECLARED + event(5, 4), "TYPE_COUNTER"),
+    (DECLARED + field(1, field(10, 1) + field(60, field(1, 2) + field(5, 9))), "lies in 9"),
+    (DECLARED + field(1, field(10, 1) + field(9_000_000, 1)), "does not have"),
+    (field(1, field(60, field(1, 1))), "no sequence"),
+]
+
+
+@pytest.mark.parametrize(("data", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_the_check_of_perfetto_s_format_finds_what_is_wrong(data: bytes, said: str) -> None:
+    assert any(said in text for text in trace_check.perfetto_problems(data))
 
 
 def use(nr: int, count: int, refused: int) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from ..abi.gen.abi import Trace
+from ..state.perfetto import perfetto_trace
 from ..state.timeline import chrome_trace
 from ..state.trace import CallUseState, TraceEvent, format_trace, parse_trace
 from .session import TRACE_STREAM, Ended
@@ -99,7 +100,10 @@ class Watcher:
                 say(text.rstrip("\n"))
         if self.wanted.trace:
             try:
-                self.wanted.trace.write_text(json.dumps(chrome_trace(self._events)), encoding="utf-8")
+                if self.wanted.trace.suffix == ".json":
+                    self.wanted.trace.write_text(json.dumps(chrome_trace(self._events)), encoding="utf-8")
+                else:
+                    self.wanted.trace.write_bytes(perfetto_trace(self._events))
             except OSError as e:
                 raise BuildError(f"{self.wanted.trace}: {e.strerror}") from None
 

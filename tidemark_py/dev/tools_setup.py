@@ -28,6 +28,8 @@ PIP_PINS = (
     "ruff==0.17.5",
     "hatchling==1.33.0",
     "wisp-python==0.9.0",  # a relay for the tests of the network
+    "perfetto==0.59.1",  # the format's own description, to read our traces in the tests
+    "protobuf==7.36.2",
     "python-debian==1.1.1",  # versions and stanzas, as the Debian provider has them in Pyodide
 )
 NPM_PINS = {

@@ -2,15 +2,19 @@
 and Perfetto's importer follow, for the phases that we write: X, b, e, i, M; and what is missing between its slices.
 
 Source: "Trace Event Format", the document that both readers name. Missing: phases B, E, s, t, f, C, P, N, O, D, v, V.
+
+perfetto_problems() does the same for Perfetto's own format: parsed by the classes that its makers generate from their
+description of it (PyPI: perfetto), which know nothing of our encoder.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections import defaultdict
 from typing import Any
 
-__all__ = ["gaps", "problems"]
+__all__ = ["gaps", "perfetto_problems", "perfetto_tracks", "problems"]
 
 PHASES = {"X", "b", "e", "i", "M"}
 METADATA = {"process_name", "thread_name", "process_labels", "process_sort_index", "thread_sort_index"}
@@ -101,4 +105,77 @@ def gaps(trace: dict[str, Any], pid: int, tid: int) -> list[tuple[float, float]]
         if start > reached + NEAR_US:
             found.append((reached, start))
         reached = max(reached, end)
+    return found
+
+
+def _perfetto(data: bytes) -> Any:
+    """perfetto.protos.Trace. Raises google.protobuf.message.DecodeError."""
+    protos = importlib.import_module("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
+    return protos.Trace.FromString(data)
+
+
+def perfetto_tracks(data: bytes) -> dict[int, dict[str, Any]]:
+    """uuid -> parent, kind (process | thread | other), name, and the names of its slices and instants."""
+    found: dict[int, dict[str, Any]] = {}
+    for packet in _perfetto(data).packet:
+        if packet.HasField("track_descriptor"):
+            track = packet.track_descriptor
+            kind = "process" if track.HasField("process") else "thread" if track.HasField("thread") else "other"
+            name = {"process": track.process.process_name, "thread": track.thread.thread_name}.get(kind, track.name)
+            found[track.uuid] = {"parent": track.parent_uuid, "kind": kind, "name": name, "slices": []}
+        elif packet.track_event.name:
+            found[packet.track_event.track_uuid]["slices"].append(packet.track_event.name)
+    return found
+
+
+def _track_problem(track: Any, declared: set[int]) -> str:
+    if not track.uuid or track.uuid in declared:
+        return f"declares track {track.uuid} twice, or none"
+    if track.HasField("parent_uuid") and track.parent_uuid not in declared:
+        return f"track {track.uuid} lies in {track.parent_uuid}, which is not declared"
+    if track.HasField("process") and not (track.process.pid > 0 and track.process.process_name):
+        return "a process without a number or a name"
+    if track.HasField("thread") and not (track.thread.pid > 0 and track.thread.tid > 0):
+        return "a thread without its numbers"
+    return ""
+
+
+def perfetto_problems(data: bytes) -> list[str]:
+    """What is wrong with it, each with its place; empty: nothing. Raises DecodeError for what is no message at all."""
+    trace = _perfetto(data)
+    kinds = {"TYPE_SLICE_BEGIN": 1, "TYPE_SLICE_END": -1, "TYPE_INSTANT": 0}
+    found: list[str] = []
+    declared: set[int] = set()
+    depth: dict[int, int] = defaultdict(int)
+    now = 0
+    for n, packet in enumerate(trace.packet):
+        if not packet.trusted_packet_sequence_id:
+            found.append(f"packet {n}: no sequence")
+        if packet.HasField("track_descriptor"):
+            if text := _track_problem(packet.track_descriptor, declared):
+                found.append(f"packet {n}: {text}")
+            declared.add(packet.track_descriptor.uuid)
+        elif packet.HasField("track_event"):
+            event = packet.track_event
+            kind = type(event).Type.Name(event.type)
+            if kind not in kinds:
+                found.append(f"packet {n}: {kind}")
+                continue
+            if event.track_uuid not in declared:
+                found.append(f"packet {n}: on track {event.track_uuid}, which is not declared")
+            if not packet.HasField("timestamp") or packet.timestamp < now:
+                found.append(f"packet {n}: at {packet.timestamp}, after {now}")
+            if kind != "TYPE_SLICE_END" and not (event.name and event.categories):
+                found.append(f"packet {n}: no name or category")
+            now = packet.timestamp
+            depth[event.track_uuid] += kinds[kind]
+            if depth[event.track_uuid] < 0:
+                found.append(f"packet {n}: ends on track {event.track_uuid} what never began")
+        elif n or not packet.sequence_flags:
+            found.append(f"packet {n}: nothing in it")
+    found += [f"track {track}: {left} slices never end" for track, left in depth.items() if left > 0]
+    size = trace.ByteSize()
+    trace.DiscardUnknownFields()
+    if trace.ByteSize() != size:
+        found.append(f"{size - trace.ByteSize()} bytes of fields that the format does not have")
     return found
