@@ -197,7 +197,7 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--jit", choices=("off", "on", "forced"), default="off", help="translate hot guest code")
     p.add_argument("--stats", action="store_true", help="the share of instructions that ran as compiled code")
     p.add_argument("--strace", nargs="?", const="-", metavar="FILE", help="system calls of all, to stderr or =FILE")
-    p.add_argument("--trace", type=Path, metavar="FILE", help="what every thread did and waited for: .json for chrome://tracing, else Perfetto's format")
+    p.add_argument("--trace", type=Path, metavar="FILE", help="what threads did: .json (Chrome's), else Perfetto's")
     crash = "registers, code and mapped files of what SIGSEGV or the like ended (default: on a terminal)"
     p.add_argument("--crash-report", action=argparse.BooleanOptionalAction, help=crash)
     calls = "tell at the end of system calls that are not there or were refused in part (all: even without refusal)"

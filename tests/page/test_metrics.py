@@ -34,7 +34,8 @@ show = lambda name: [found[name].count, found[name].timed, found[name].p50_us, f
     assert (before, code, after) == ([], 0, [])
     clones = found["call.clone"][0] + found.get("call.clone3", [0])[0]
     assert 42 <= clones <= 43 and found["call.wait4"][0] >= 41, found
-    for name in ("handover", "fork", "fork_import", "exec", "exit", "wake", "message_owner", "start.fetch", "start.roles"):
+    phases = ("handover", "fork", "fork_import", "exec", "exit", "wake", "message_owner", "start.fetch", "start.roles")
+    for name in phases:
         count, timed, p50, p99, most = found[name]
         assert count >= timed >= 1 and 0 <= p50 <= p99 <= most, (name, found[name])
     assert found["handover"][0] >= 42 and found["call.wait4"][1] >= 20, found
