@@ -1,8 +1,9 @@
 """A trace in Perfetto's own format: TracePacket messages of protocol buffers, from the rows of a timeline.
 
 Every process is a track, every thread one inside it, its waits one inside the thread's, every worker one, and every
-message one of its own. Written by hand, for a reader in the browser wants no library: the numbers of the fields are those
-of perfetto/trace/trace_packet.proto and perfetto/trace/track_event/{track_event,track_descriptor,debug_annotation}.proto.
+message one of its own. Written by hand, for a page that exports a trace should need no library: the numbers of the
+fields are those of perfetto/trace/trace_packet.proto and, in perfetto/trace/track_event/, of track_event.proto,
+track_descriptor.proto and debug_annotation.proto.
 Times are nanoseconds from the trace's first. Missing: interned names (files are larger than they must be), flows.
 """
 
