@@ -17,6 +17,7 @@ from ..channel.later import Later
 from ..channel.port import Port
 from ..channel.wire import linux_error
 from ..errors import KernelPanic, LayerError, NotHere, TidemarkError
+from ..host.buffers import copy_of, part_of, size_of
 from ..host.contract import Host, Kernel, RawPort
 from ..layers.lazy import LazyLayer
 from ..net.gate import NetGate
@@ -348,14 +349,14 @@ class KernelWorker:
         url = message.url
         try:
             data, _ = await self._host.fetch(url)
-            if _bytes(data, 0, 2) == GZIP_MAGIC:
+            if copy_of(data, 0, 2) == GZIP_MAGIC:
                 data = await self._host.gunzip(data)
         except OSError as e:
             raise LayerError(f"{url}: {e}") from None
         if url.split("?")[0].endswith((".tdx", ".tdx.gz")):
-            return m.FsApplyLayerUrlReply(self._apply_index(message.root, _bytes(data, 0, _size(data)), url))
-        manifest, index, blob = file_parts(_bytes(data, 0, LayerFile.BYTES), _size(data), url)
-        layer = Layer(parse_manifest(_bytes(data, *manifest), url), _bytes(data, *index), _view(data, *blob), url)
+            return m.FsApplyLayerUrlReply(self._apply_index(message.root, copy_of(data, 0, size_of(data)), url))
+        manifest, index, blob = file_parts(copy_of(data, 0, LayerFile.BYTES), size_of(data), url)
+        layer = Layer(parse_manifest(copy_of(data, *manifest), url), copy_of(data, *index), part_of(data, *blob), url)
         layer.verify(trust_blob=await self._host.sha256(layer.blob) == layer.manifest.get("blob_sha256"))
         sha256 = str(layer.manifest["blob_sha256"])
         self._add_layer(message.root, layer.name, layer.index, layer.blob, layer.blob_bytes, sha256=sha256)
@@ -694,17 +695,3 @@ class KernelWorker:
         if records or lost:
             self.page.send(m.EventRecorded(records, lost))
         self._host.call_later(EVENT_SECONDS, self._send_events)
-
-
-def _size(data: Any) -> int:
-    return len(data) if isinstance(data, (bytes, memoryview)) else int(data.length)
-
-
-def _view(data: Any, start: int, end: int) -> Any:
-    """A part of a host buffer, not copied."""
-    return data.subarray(start, end) if hasattr(data, "subarray") else memoryview(data)[start:end]
-
-
-def _bytes(data: Any, start: int, end: int) -> bytes:
-    part = _view(data, start, end)
-    return bytes(part.to_bytes() if hasattr(part, "to_bytes") else part)

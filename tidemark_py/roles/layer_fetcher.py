@@ -15,6 +15,7 @@ from typing import Any
 
 from ..abi.gen.messages import LayerProgress
 from ..channel.later import Later
+from ..host.buffers import part_of, size_of
 from ..host.contract import Host, Kernel
 from ..layers.lazy import LazyLayer
 
@@ -137,7 +138,7 @@ class LayerFetcher:
             data, start = await self._host.fetch(layer.url, low, high)
         except OSError as e:
             return f"{layer.url}: {e}"
-        got = _size(data)
+        got = size_of(data)
         state.fetched += got
         if start > low or start + got < high:
             return f"{layer.url}: bytes {start}-{start + got} came, {low}-{high} were asked for"
@@ -145,11 +146,11 @@ class LayerFetcher:
             first, end = 0, len(layer.hashes)  # a server without ranges sent all of it: take what it sent
         for chunk in range(first, end):
             at, to = layer.place(chunk, chunk + 1)
-            piece = _piece(data, at - start, to - start)
+            piece = part_of(data, at - start, to - start)
             if layer.members is not None:
                 piece = await self._unpacked(piece)
             size = min(1 << layer.chunk_shift, layer.blob_bytes - (chunk << layer.chunk_shift))
-            if _size(piece) != size or await self._host.sha256(piece) != layer.hashes[chunk]:
+            if size_of(piece) != size or await self._host.sha256(piece) != layer.hashes[chunk]:
                 where = f"bytes {at} and on"
                 return f"{layer.url}: {where} are corrupted (their sha256 differs from the index's): build both again"
             self._kernel.call("tk_fetch_claim", blob, chunk)
@@ -172,11 +173,3 @@ class LayerFetcher:
         here = min(state.here << state.layer.chunk_shift, state.layer.blob_bytes)
         total = state.layer.blob_bytes
         self._say(LayerProgress(state.layer.name, here, total, state.fetched, state.requests, problem))
-
-
-def _size(data: Any) -> int:
-    return len(data) if isinstance(data, (bytes, memoryview)) else int(data.length)
-
-
-def _piece(data: Any, start: int, end: int) -> Any:
-    return data.subarray(start, end) if hasattr(data, "subarray") else data[start:end]
