@@ -152,14 +152,16 @@ function bind(place, image, made, granted) {
  * Starts the thread in `slot` and runs what `main` does in its module to the thread's end; returns its STATUS_*. A throw out
  * of here is a crash of the worker.
  * @param {Place} place @param {number} slot @param {number} generation
- * @param {(started: () => void, named: (module: WebAssembly.Module) => void) => void} main never returns but by a throw
+ * @param {(started: () => void, named: (module: WebAssembly.Module) => void) => void} main never returns but by a throw; what
+ *   it names is the module whose name a trap is told with
  */
 function run(place, slot, generation, main) {
   const kernel = place.plain.exports;
   const status = kernel.tk_wasi_start(slot, generation) >>> 0;
   if (status !== STATUS.CONTINUE) return status;
   let started = false;
-  let name = "";
+  /** @type {WebAssembly.Module | null} */
+  let own = null;
   const fail = (/** @type {string} */ why, /** @type {number} */ wait) => {
     const bytes = new TextEncoder().encode(why).subarray(0, 4000);
     new Uint8Array(place.options.memory.buffer, kernel.tk_wasi_fail_begin() >>> 0, bytes.length).set(bytes);
@@ -169,14 +171,14 @@ function run(place, slot, generation, main) {
   try {
     main(
       () => (started = true),
-      (module) => (name = moduleName(module)),
+      (module) => (own = module),
     );
   } catch (e) {
     if (kernel.tk_wasi_over()) return STATUS.EXITED;
     if (!kernel.tk_wasi_in_module()) throw e;
     if (e instanceof Refusal) return fail(e.message, CANNOT_RUN);
     if (!(e instanceof WebAssembly.RuntimeError || e instanceof RangeError || started)) throw e;
-    return fail(trapText(e, name), ABORTED);
+    return fail(trapText(e, own ? moduleName(own) : ""), ABORTED);
   }
   if (kernel.tk_wasi_over()) return STATUS.EXITED;
   throw new Error("a module's thread went on after its end");

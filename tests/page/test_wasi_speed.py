@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +11,17 @@ from tidemark_py.dev import guests
 
 from .conftest import Page
 
+MANY = Path(__file__).with_name("many_functions.c")
+KINDS = {"code": "1 MB module, all code", "section": "1 MB module, mostly a section", "riscv64": "riscv64 busybox"}
+
 pytestmark = [pytest.mark.page, pytest.mark.slow]
 
 
 def test_a_module_computes_writes_and_starts_quickly(page: Page) -> None:
     """Bounds are wide: a busy machine. The figures are printed."""
     data = base64.b64encode((guests.modules() / "work.wasm").read_bytes()).decode()
-    ratio, write_us, start_ms = page.run(f"""
+    many = base64.b64encode(guests.module(MANY).read_bytes()).decode()
+    ratio, write_us, starts = page.run(f"""
         import base64, statistics
         from pyodide.code import run_js
         from pyodide.ffi import to_js
@@ -42,18 +47,28 @@ def test_a_module_computes_writes_and_starts_quickly(page: Page) -> None:
             ours.append(float((await rt.run(["/tmp/work.wasm"])).stdout.split()[0]))
             alone.append(await bare(to_js(body)))
         writes = [float((await rt.run(["/tmp/work.wasm", "write"])).stdout) for _ in range(5)]
+        await rt.fs.write_file("/tmp/many.wasm", base64.b64decode("{many}"), 0o755)
         more = b"\\0" + b"\\x80\\x80\\x40" + b"\\4long" + bytes((1 << 20) - 5)  # a custom section of 1 MB
         await rt.fs.write_file("/tmp/big.wasm", body + more, 0o755)
-        for _ in range(15):
-            t = time.perf_counter()
-            p = await rt.spawn(["/tmp/big.wasm", "start"], stdout=PIPE)
-            await p.stdout.readline()
-            starts.append((time.perf_counter() - t) * 1e3)
-            await p.wait()
-        print("work", ours, alone, "write us", writes, "start ms", starts)
-        [min(ours) / min(alone), min(writes), min(starts[3:])]
+        programs = {{"code": ["/tmp/many.wasm"], "section": ["/tmp/big.wasm", "start"], "riscv64": ["busybox", "echo"]}}
+        starts = {{(name, gap): [] for name in programs for gap in (0.25, 0)}}
+        for (name, gap), took in starts.items():
+            for _ in range(18):
+                await asyncio.sleep(gap)
+                t = time.perf_counter()
+                p = await rt.spawn(programs[name], stdout=PIPE)
+                await p.stdout.readline()
+                took.append((time.perf_counter() - t) * 1e3)
+                await p.wait()
+            del took[:3]  # not warm yet
+        print("work", ours, alone, "write us", writes)
+        told = [[name, gap, min(took), statistics.median(took)] for (name, gap), took in starts.items()]
+        [min(ours) / min(alone), min(writes), told]
     """)
-    print(f"computation {ratio:.3f} of bare, a 16 byte write {write_us:.3f} us, start of 1 MB {start_ms:.1f} ms")
+    print(f"computation {ratio:.3f} of bare, a 16 byte write {write_us:.3f} us; start to first line, ms:")
+    for name, gap, least, median in starts:
+        how = "each alone" if gap else "one after another"
+        print(f"  {KINDS[name]}, {how}: median {median:.1f}, best {least:.1f}")
     assert ratio < 1.5
     assert write_us < 5
-    assert start_ms < 200
+    assert min(least for _, _, least, _ in starts) < 200

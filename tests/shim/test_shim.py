@@ -11,6 +11,8 @@ import pytest
 
 from tidemark_py.dev import layer_build, pyodide_files
 from tidemark_py.dev.toolchain import ASSETS, node
+from tidemark_py.errors import BootError
+from tidemark_py.host import assets
 
 HERE = Path(__file__).resolve().parent
 PREAMBLE = """
@@ -43,6 +45,22 @@ def test_shim_modules() -> None:
     command = [str(node()), "--test", "--test-reporter=spec"]
     done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_what_a_worker_begins_with_is_one_script_that_a_foreign_statement_cannot_slip_into() -> None:
+    texts = {
+        "a.js": 'import {\n  f as g,\n  n,\n} from "./deep/b.js";\nimport { C } from "./c.js";\nconst own = 1;\n'
+        "console.log(g(own), n, new C().own());\n",
+        "deep/b.js": 'import { C } from "./c.js";\nconst own = 2;\nexport const n = own;\n'
+        "export async function later() {}\nexport function f(x) {\n  return x + new C().own();\n}\n",
+        "c.js": "const own = 40;\nexport class C {\n  own() {\n    return own;\n  }\n}\n",
+    }
+    command = [str(node()), "--input-type=module"]
+    done = subprocess.run(command, input=assets.one_script(texts, "a.js"), capture_output=True, text=True, timeout=60)
+    assert done.stdout == "41 2 40\n", done.stderr
+    for statement in ("export { own };", 'import * as b from "./c.js";', "export default 1;"):
+        with pytest.raises(BootError, match=r"c\.js says '(import|export)"):
+            assets.one_script({**texts, "c.js": f"{texts['c.js']}{statement}\n"}, "a.js")
 
 
 @pytest.mark.parametrize("topology", ["split", "together"])

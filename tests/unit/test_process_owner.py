@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+import pytest
 
 from tidemark_py.abi.gen.abi import Errno, Start, Thread
-from tidemark_py.process.pool import IDLE_TARGET, WorkerState
+from tidemark_py.process.pool import IDLE_TARGET, MODULE_IDLE_LEAST, MODULE_IDLE_TARGET, WorkerState
 from tidemark_py.runtime import DEVNULL, PIPE
 
 from .conftest import Machine
@@ -123,3 +126,32 @@ async def test_a_stale_exit_message_changes_nothing(machine: Machine) -> None:
     fake = next(w for w in machine.host.workers if w.number == worker.number)
     fake.say({"m": "thread.exited", "slot": worker.slot, "generation": 999, "status": 1, "touched_pages": 0})
     assert worker.state is WorkerState.RUNNING and p.returncode is None
+
+
+async def test_workers_for_modules_are_made_up_when_none_starts_and_at_once_when_few_are_left(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[Callable[[], None]] = []
+    monkeypatch.setattr(machine.host, "call_later", lambda seconds, callback: later.append(callback))
+    workers = machine.owner.pool.workers
+
+    async def started(*slots: int) -> tuple[int, int]:
+        """How many run and how many are ready after these have started."""
+        for slot in slots:
+            machine.kernel.start_thread(slot, 60 + slot, Start.WASI, waiter=-1)
+            await settle()
+        await settle()
+        states = [w.state for w in workers.values() if w.for_modules]
+        return states.count(WorkerState.RUNNING), states.count(WorkerState.IDLE)
+
+    assert await started() == (0, 0)  # none before a first module
+    assert await started(20) == (1, MODULE_IDLE_LEAST)
+    later.pop()()  # one started meanwhile: looks again
+    assert await started() == (1, MODULE_IDLE_LEAST)
+    later.pop()()
+    assert await started() == (1, MODULE_IDLE_TARGET) and not later
+    assert await started(21, 22) == (3, MODULE_IDLE_TARGET - 2) and len(later) == 1
+    assert await started(23) == (4, MODULE_IDLE_LEAST)
+    later.pop()()
+    later.pop()()
+    assert await started() == (4, MODULE_IDLE_TARGET) and not later

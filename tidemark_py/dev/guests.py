@@ -98,20 +98,25 @@ MODULE_EXTRA = {
 
 def modules() -> Path:
     """Directory of tests/workload/modules/*.c as NAME.wasm, built where needed. Raises BuildError."""
+    for source in sorted(MODULES.glob("*.c")):
+        module(source)
+    return BUILD / "modules"
+
+
+def module(source: Path) -> Path:
+    """A C file as a module, built where needed. Raises BuildError."""
     folder = BUILD / "modules"
     with exclusive("modules"):
         folder.mkdir(parents=True, exist_ok=True)
-        for source in sorted(MODULES.glob("*.c")):
-            extra = MODULE_EXTRA.get(source.stem, ())
+        extra = MODULE_EXTRA.get(source.stem, ())
+        digest = hashlib.sha256(repr((MODULE_FLAGS, extra)).encode() + source.read_bytes()).hexdigest()
+        out, stamp = folder / f"{source.stem}.wasm", BUILD / f"modules.{source.stem}.stamp"
+        if not (out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest):
             command: list[str | Path] = [zig(), "cc", *MODULE_FLAGS, *extra, source]
-            digest = hashlib.sha256(repr((MODULE_FLAGS, extra)).encode() + source.read_bytes()).hexdigest()
-            out, stamp = folder / f"{source.stem}.wasm", BUILD / f"modules.{source.stem}.stamp"
-            if out.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-                continue
             run([*command, "-o", out], f"{source.name} for wasm32-wasi", env=zig_env())
             out.chmod(0o755)
             stamp.write_text(digest, encoding="utf-8")
-    return folder
+    return out
 
 
 def families() -> list[str]:

@@ -4,7 +4,9 @@ Owner: the process owner, which never blocks. A worker and the guest memory it m
 are a group on the memory of the worker that made it. Nobody outside a group ever holds its memory, so a worker goes
 back to the pool only when no other thread of its group runs, and the borrowers are terminated first.
 A worker for WebAssembly modules makes no memory (the module does) and is ended after one thread. They are kept ready
-only once a first module has run; compiled modules are kept by image, the last used ones.
+only once a first module has run; compiled modules are kept by image, the last used ones. A new worker costs more than a
+module's start and takes the same processors, the page's thread among them: while some are ready, more are made only
+when modules have stopped starting for a moment.
 Missing: a wait cell that hands a process's next thread to its idle worker without Python (DESIGN.md section 3).
 """
 
@@ -28,7 +30,9 @@ IDLE_MOST = 8
 # A memory of which more was touched gives its pages back only with its worker: 64 MiB in 4 KiB pages.
 TOUCHED_PAGES_MOST = 16384
 RETRY_SECONDS = 0.5
-MODULE_IDLE_TARGET = 2
+MODULE_IDLE_TARGET = 4
+MODULE_IDLE_LEAST = 2  # fewer are made up for at once
+MODULE_QUIET_SECONDS = 0.05
 MODULES_KEPT = 32
 MODULES_KEPT_BYTES = 256 << 20
 # A worker ended while it computed may run on so long (Chromium: two seconds): nobody else gets its instance before.
@@ -90,7 +94,9 @@ class WorkerPool:
         self._idle: list[PoolWorker] = []
         self._idle_for_modules: list[PoolWorker] = []
         self._waiting_modules: deque[tuple[int, int, int, Any]] = deque()
-        self._modules_wanted = 0  # idle workers for modules to keep
+        self._modules_wanted = False  # keep idle workers for modules
+        self._modules_started = 0
+        self._awaits_quiet = False
         self._modules: OrderedDict[int, tuple[Any, int]] = OrderedDict()  # image -> module, bytes of its file
         self._waiting: deque[tuple[int, int]] = deque()
         self._borrow: dict[int, tuple[int, int]] = {}  # booting borrower -> its first thread
@@ -104,23 +110,46 @@ class WorkerPool:
 
     def refill(self) -> None:
         """Start workers until enough are idle or on their way."""
-        booting_modules = sum(w.for_modules for w in self.workers.values() if w.state is WorkerState.BOOTING)
-        modules = self._modules_wanted + len(self._waiting_modules) - len(self._idle_for_modules) - booting_modules
-        while modules > 0 and self._free_instances and not self._closed and not self._resting:
-            self._make(None, for_modules=True)
-            modules -= 1
-        booting = self.count(WorkerState.BOOTING) - len(self._borrow) - booting_modules
-        wanted = IDLE_TARGET + len(self._waiting) - len(self._idle) - booting
-        while wanted > 0 and self._free_instances and not self._closed and not self._resting:
-            self._make(None)
-            wanted -= 1
+        if self._modules_wanted:
+            have = self._ready_for_modules()
+            self._make_up(MODULE_IDLE_LEAST - have, for_modules=True)
+            if have < MODULE_IDLE_TARGET:
+                self._make_up_when_quiet()
+        booting = sum(w.state is WorkerState.BOOTING and not w.for_modules for w in self.workers.values())
+        self._make_up(IDLE_TARGET + len(self._waiting) - len(self._idle) - booting + len(self._borrow))
+
+    def _make_up(self, missing: int, for_modules: bool = False) -> None:
+        while missing > 0 and self._free_instances and not self._closed and not self._resting:
+            self._make(None, for_modules)
+            missing -= 1
+
+    def _ready_for_modules(self) -> int:
+        """Workers for modules that are idle or will be."""
+        booting = sum(w.state is WorkerState.BOOTING and w.for_modules for w in self.workers.values())
+        return len(self._idle_for_modules) + booting - len(self._waiting_modules)
+
+    def _make_up_when_quiet(self) -> None:
+        """Once no module has started for a moment."""
+        if self._awaits_quiet or self._closed:
+            return
+        self._awaits_quiet = True
+        seen = self._modules_started
+
+        def look() -> None:
+            self._awaits_quiet = False
+            if self._modules_started != seen:
+                self._make_up_when_quiet()
+            else:
+                self._make_up(MODULE_IDLE_TARGET - self._ready_for_modules(), for_modules=True)
+
+        self._host.call_later(MODULE_QUIET_SECONDS, look)
 
     def run_module(self, slot: int, generation: int, image: int, guest_port: Any = None) -> None:
         """Give a thread whose process is a module to a worker, now or when one is there. guest_port: not the first."""
         if self._host.module_boot_options() is None:
             self._refused(slot, generation)
             return
-        self._modules_wanted = MODULE_IDLE_TARGET
+        self._modules_wanted = True
         if self._idle_for_modules:
             self._start_module(self._idle_for_modules.pop(), slot, generation, image, guest_port)
         else:
@@ -298,6 +327,7 @@ class WorkerPool:
         worker.state = WorkerState.RUNNING
         worker.slot, worker.generation = slot, generation
         self.handed_over += 1
+        self._modules_started += 1
         worker.start_order = self.handed_over
         module = None
         if image in self._modules:
