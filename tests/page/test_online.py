@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -79,6 +80,38 @@ def run(page: Page, relay: str, outside: Outside, code: str) -> Any:
     return page.run("builtins.work.result()")
 
 
+class Guest:
+    """A machine with these packages that reaches `outside` through the relay; it lives until the block ends."""
+
+    def __init__(self, page: Page, relay: str, outside: Outside, packages: str) -> None:
+        self.do = partial(run, page, relay, outside)
+        self.layer = layer(packages)
+
+    def __enter__(self) -> Self:
+        self.do(f"builtins.guest = await online({self.layer!r}); 0")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.do("builtins.guest.close(); 0")
+
+    def sh(self, script: str) -> tuple[int, str]:
+        """Exit code and all output."""
+        code, out = self.do(f"await sh(builtins.guest, {script!r})")
+        return code, out
+
+    def write(self, path: str, text: str) -> None:
+        """A file."""
+        self.do(f"await builtins.guest.fs.write_file({path!r}, {text!r}.encode()); 0")
+
+    def read(self, path: str) -> str:
+        """A file."""
+        return str(self.do(f"(await builtins.guest.fs.read_file({path!r})).decode()"))
+
+    def denied(self) -> list[list[Any]]:
+        """What the policy refused."""
+        return list(self.do("denied(builtins.guest)"))
+
+
 def test_git_clones_and_pushes_over_smart_http(page: Page, relay: str, outside: Outside, tmp_path: Path) -> None:
     """A repository of the host's: cloned, fetched from again, pushed to by who has the password and by nobody else."""
     outside.services["/git/"] = git_backend(tmp_path, "/git/", "somebody", "secret")
@@ -95,30 +128,23 @@ def test_git_clones_and_pushes_over_smart_http(page: Page, relay: str, outside: 
     git("-C", "work", "commit", "-q", "-m", "from the host")
     git("-C", "work", "push", "-q", "../one.git", "main")
     head = git("-C", "one.git", "rev-parse", "main").strip()
-    code, out, refused = run(
-        page,
-        relay,
-        outside,
-        f"""
-rt = await online({layer("git,ca-certificates," + BASE)!r})
-at, known = "http://git.test:{outside.server_port}/git/one.git", "http://somebody:secret@git.test:{outside.server_port}/git/one.git"
-code, out = await sh(rt, f'''
+    base = f"git.test:{outside.server_port}/git"
+    at, known = f"http://{base}/one.git", f"http://somebody:secret@{base}/one.git"
+    with Guest(page, relay, outside, "git,ca-certificates," + BASE) as guest:
+        code, out = guest.sh(f"""
 cd /root && git config --global user.name Guest && git config --global user.email g@guest.test || exit 1
-git clone -q {{at}} one || exit 2
+git clone -q {at} one || exit 2
 cd one && git fsck --full || exit 3
 echo "cloned $(git rev-parse HEAD) $(ls | wc -l)"
 echo from the guest > guest && git add guest && git commit -q -m 'from the guest' || exit 4
 head -c 3000000 /dev/urandom > big && git add big && git commit -q -m big || exit 5
 GIT_TERMINAL_PROMPT=0 git push -q origin main && exit 6
-git push -q {{known}} main || exit 7
+git push -q {known} main || exit 7
 git fetch -q origin && echo "pushed $(git rev-parse origin/main) $(sha256sum < big)"
-git clone -q --depth 1 {{at}} two && ls two | wc -l
-git ls-remote http://git.test:{outside.server_port}/git/none.git; echo "none $?"
-''')
-rt.close()
-[code, out, denied(rt)]
-""",
-    )
+git clone -q --depth 1 {at} two && ls two | wc -l
+git ls-remote http://{base}/none.git; echo "none $?"
+""")
+        refused = guest.denied()
     assert code == 0, out
     pushed = git("-C", "one.git", "rev-parse", "main").strip()
     big = git("-C", "one.git", "log", "--format=%an %s", "-2", "main")
@@ -161,34 +187,25 @@ def test_apt_get_update_and_install_from_a_signed_mirror(
     index = f"{control.rstrip()}\nFilename: ./hello.deb\nSize: {len(body)}\nSHA256: {digest}\n\n"
     (tmp_path / "Packages").write_text(index)
     outside.services["/debian/"] = files(tmp_path, "/debian/")
-    signed = run(
-        page,
-        relay,
-        outside,
-        f"""
-rt = builtins.apt = await online({layer(APT + BASE)!r})
-await rt.fs.write_file("/root/Packages", {index!r}.encode())
-code, out = await sh(rt, {SIGN!r})
-[code, out, (await rt.fs.read_file("/root/InRelease")).decode() if not code else ""]
-""",
-    )
-    assert signed[0] == 0, signed[1]
-    (tmp_path / "InRelease").write_text(signed[2])
-    script = INSTALL_HELLO.format(port=outside.server_port)
-    code, out, refused = run(page, relay, outside, f"[*await sh(builtins.apt, {script!r}), denied(builtins.apt)]")
-    assert code == 0, out
-    assert "Hello, world!\n" in out and f"ii  hello          {hello.version}" in out and "/usr/bin/hello" in out, out
-    assert not refused
-    (tmp_path / "Packages").write_text(index.replace("Size: ", "Size: 1"))
-    (tmp_path / "unsigned").mkdir()
-    (tmp_path / "unsigned" / "Packages").write_text(index)
-    script = f"""
+    with Guest(page, relay, outside, APT + BASE) as guest:
+        guest.write("/root/Packages", index)
+        code, out = guest.sh(SIGN)
+        assert code == 0, out
+        (tmp_path / "InRelease").write_text(guest.read("/root/InRelease"))
+        code, out = guest.sh(INSTALL_HELLO.format(port=outside.server_port))
+        assert code == 0, out
+        assert "Hello, world!\n" in out and f"ii  hello          {hello.version}" in out, out
+        assert "/usr/bin/hello" in out, out
+        assert not guest.denied()
+        (tmp_path / "Packages").write_text(index.replace("Size: ", "Size: 1"))
+        (tmp_path / "unsigned").mkdir()
+        (tmp_path / "unsigned" / "Packages").write_text(index)
+        code, out = guest.sh(f"""
 rm -rf /var/lib/apt/lists/*
 apt-get -q update -o APT::Update::Error-Mode=any; echo "lies $?"
 echo 'deb http://mirror.test:{outside.server_port}/debian/unsigned/ ./' > /etc/apt/sources.list
 apt-get -q update; echo "unsigned $?"
-"""
-    code, out = run(page, relay, outside, f"got = await sh(builtins.apt, {script!r}); builtins.apt.close(); got")
+""")
     assert "lies 100" in out and "unexpected size" in out, out
     assert "unsigned 100" in out and "does not have a Release file" in out, out
 
@@ -237,17 +254,9 @@ def test_pip_installs_a_wheel(page: Page, relay: str, outside: Outside, tmp_path
         "pip install tidepure || exit 1\npython3 -c 'import tidepure; print(tidepure.said())'\n"
         'pip list | grep tidepure\npip install nosuchpackage; echo "none $?"\n'
     )
-    code, out, refused = run(
-        page,
-        relay,
-        outside,
-        f"""
-rt = await online({layer("python3-pip,ca-certificates," + BASE)!r})
-got = await sh(rt, {script!r})
-rt.close()
-[*got, denied(rt)]
-""",
-    )
+    with Guest(page, relay, outside, "python3-pip,ca-certificates," + BASE) as guest:
+        code, out = guest.sh(script)
+        refused = guest.denied()
     assert code == 0, out
     assert "Successfully installed tidepure-1.0" in out and "\nfrom a wheel\n" in out and "none 1" in out, out
     assert not refused
@@ -260,17 +269,8 @@ def test_pip_builds_an_sdist_with_a_c_extension(page: Page, relay: str, outside:
         "pip install -v tideext || exit 1\n"
         "python3 -c 'import tideext, tidepure; print(\"bits\", tideext.answer(), tidepure.said())'\n"
     )
-    code, out = run(
-        page,
-        relay,
-        outside,
-        f"""
-rt = await online({layer("python3-pip,python3-dev,gcc,libc6-dev,ca-certificates," + BASE)!r})
-got = await sh(rt, {script!r})
-rt.close()
-got
-""",
-    )
+    with Guest(page, relay, outside, "python3-pip,python3-dev,gcc,libc6-dev,ca-certificates," + BASE) as guest:
+        code, out = guest.sh(script)
     assert code == 0, out
     assert "Successfully built tideext" in out and "\nbits 64 from a wheel\n" in out, out
 
@@ -301,17 +301,9 @@ npm install tide-small && node -p 'require("tide-small")()' && node_modules/.bin
 cat node_modules/tide-base/ran package-lock.json && rm -rf node_modules ~/.npm && npm ci || exit 3
 node -p 'require("tide-small")()'; npm install tide-none; echo "none $?"
 """
-    code, out, refused = run(
-        page,
-        relay,
-        outside,
-        f"""
-rt = await online({layer("npm,nodejs,ca-certificates," + BASE)!r})
-got = await sh(rt, {script!r})
-rt.close()
-[*got, denied(rt)]
-""",
-    )
+    with Guest(page, relay, outside, "npm,nodejs,ca-certificates," + BASE) as guest:
+        code, out = guest.sh(script)
+        refused = guest.denied()
     assert code == 0, out
     assert (
         out.count("small on base\n") == 3 and "sha512-" in out and "\n5\n" in out and "none 1" in out and "E404" in out

@@ -17,7 +17,7 @@ import pytest
 
 from tidemark_py.dev.oci_build import flat, write_image
 from tidemark_py.errors import LayerError
-from tidemark_py.layers import Layer, LayerWriter
+from tidemark_py.layers import Layer, LayerWriter, archive
 from tidemark_py.layers.lazy import LazyLayer
 from tidemark_py.sdk.providers import (
     Archive,
@@ -168,6 +168,44 @@ async def test_archives_go_below_their_prefix(tmp_path: Path) -> None:
     assert target.files()["top/file"] == ("file", b"zipped")
 
 
+def test_a_tar_that_is_streamed_makes_the_same_layer_and_is_refused_when_cut_or_damaged() -> None:
+    members: list[tuple[str, bytes | str | None]] = [("dir", None), ("dir/big", bytes(range(256)) * 50), ("l", "dir")]
+    plain, last = tar(members), 512 + 512 + 12800  # where the last header is
+    whole = LayerWriter()
+    archive.add_tar(whole, plain)
+    for packed in ("", "gz", "bz2", "xz"):
+        data = tar(members, packed)
+        w = LayerWriter()
+        archive.add_tar_stream(w, archive.stream(io.BytesIO(data)))
+        assert w.build({}).sha256 == whole.build({}).sha256
+        for end in (0, 3, len(data) // 2, len(data) - 3) if packed else (0, 700, 3000, last + 100):
+            with pytest.raises(LayerError, match=r"tar archive|cut off"):
+                archive.add_tar_stream(LayerWriter(), archive.stream(io.BytesIO(data[:end])))
+    damaged = bytearray(plain)
+    damaged[last + 100] ^= 1  # the last member's header
+    adders = (archive.add_tar, lambda w, d: archive.add_tar_stream(w, io.BytesIO(d)))
+    for add in adders:
+        with pytest.raises(LayerError, match="damaged"):
+            add(LayerWriter(), bytes(damaged))
+
+
+async def test_a_cache_in_memory_forgets_what_came_first() -> None:
+    cache = MemoryCache(limit=10)
+    for name, size, left in (
+        ("a", 4, "a"),
+        ("b", 4, "ab"),
+        ("b", 6, "ab"),
+        ("c", 5, "c"),
+        ("d", 5, "cd"),
+        ("e", 1, "de"),
+    ):
+        assert await cache.put(name, bytes(size)) and "".join(sorted(cache.bodies)) == left
+    assert not await cache.put("f", bytes(11)) and await cache.get("d") == bytes(5)
+    await cache.remove("d")
+    await cache.remove("none")
+    assert await cache.put("g", bytes(9)) and sorted(cache.bodies) == ["e", "g"]
+
+
 async def test_static_layers_and_indexes(tmp_path: Path) -> None:
     w = LayerWriter()
     w.file("hello", "hi")
@@ -244,7 +282,7 @@ async def test_an_installation_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match="other bytes"):
         await run(None, tmp_path, lock=done.lock, source=Mirror(tmp_path, lie=True))
     liar = MemoryCache()
-    liar.bodies[done.lock.items[0].sha256] = b"not this"
+    await liar.put(done.lock.items[0].sha256, b"not this")
     assert (await run(None, tmp_path, lock=done.lock, cache=liar))[1].fetched == done.lock.items[0].bytes
 
 

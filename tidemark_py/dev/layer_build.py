@@ -209,10 +209,12 @@ def _unpack(w: LayerWriter, deb: Path, slim: bool) -> None:
     """The data part of a package, modes, owners and times kept."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as p:
         assert p.stdout
-        data = p.stdout.read()
+        try:
+            archive.add_tar_stream(w, p.stdout, _slimmed if slim else lambda path: False)
+        except LayerError as e:
+            raise SpecError(f"{deb.name}: {e}") from None
     if p.returncode:
         raise SpecError(f"{deb.name}: dpkg-deb could not read it")
-    archive.add_tar(w, data, leave_out=_slimmed if slim else lambda path: False)
 
 
 def _control(p: Package, deb: Path) -> debian.Unpacked:
@@ -297,7 +299,8 @@ def _tar(path: Path, options: Options) -> Path:
         options.progress(f"layer: {path} into {out.name}")
         w = LayerWriter()
         try:
-            archive.add_tar(w, archive.unpacked(path.read_bytes(), path.name))
+            with path.open("rb") as f:
+                archive.add_tar_stream(w, archive.stream(f))
         except LayerError as e:
             raise SpecError(f"tar: {path}: {e}") from None
         _write(w.build({"spec": f"tar:{path.name}", "builder": BUILDER, "packages": []}), out)

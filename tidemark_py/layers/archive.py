@@ -15,14 +15,16 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from typing import IO, Any, Literal, Self
 
 from ..errors import LayerError
 from .format import Entry
 from .writer import LayerWriter
 
-__all__ = ["KINDS", "add_tar", "add_zip", "unpacked"]
+__all__ = ["KINDS", "add_tar", "add_tar_stream", "add_zip", "stream", "unpacked"]
 
 KINDS = {
     tarfile.REGTYPE: stat.S_IFREG,
@@ -57,7 +59,27 @@ def unpacked(data: bytes, name: str) -> bytes:
     return data
 
 
+def stream(file: IO[bytes]) -> IO[bytes]:
+    """As unpacked(), for a file (open, seekable) that is read piece by piece; its errors come while reading."""
+    head = file.read(6)
+    file.seek(0)
+    if head[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if head[:4] == b"\x28\xb5\x2f\xfd":
+        return _zstd_module().ZstdFile(file)  # type: ignore[no-any-return]
+    if head == b"\xfd7zXZ\0":
+        return lzma.LZMAFile(file)
+    if head[:3] == b"BZh":
+        return bz2.BZ2File(file)
+    return file
+
+
 def _zstd(data: bytes) -> bytes:
+    plain: bytes = _zstd_module().decompress(data)
+    return plain
+
+
+def _zstd_module() -> Any:
     try:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore]  # Python 3.14, so Pyodide 314
     except ImportError:
@@ -66,8 +88,7 @@ def _zstd(data: bytes) -> bytes:
         except ImportError:
             text = "it is compressed by zstd, which this Python cannot read: use Python 3.14, or install backports.zstd"
             raise LayerError(text) from None
-    plain: bytes = zstd.decompress(data)
-    return plain
+    return zstd
 
 
 def _clean(name: str) -> str:
@@ -77,25 +98,44 @@ def _clean(name: str) -> str:
     return path
 
 
-def add_tar(
-    w: LayerWriter,
-    data: bytes,
-    prefix: str = "",
-    *,
-    whiteouts: bool = False,
-    leave_out: Callable[[str], bool] = lambda path: False,
-) -> None:
+def add_tar(w: LayerWriter, data: bytes, prefix: str = "", *, whiteouts: bool = False) -> None:
     """Everything in a tar. whiteouts: .wh. names take away what the writer had before. Raises LayerError."""
+    with _sound_tar(io.BytesIO(data), "r:") as tar:
+        members = list(tar)
+        if whiteouts:
+            members = _take_away(w, members, prefix)
+        for m in members:
+            _add_member(w, tar, m, prefix, lambda path: False)
+
+
+def add_tar_stream(w: LayerWriter, file: IO[bytes], leave_out: Callable[[str], bool] = lambda path: False) -> None:
+    """Everything in a tar that is read once, in order; no more than a member is in memory. Raises LayerError."""
+    with _sound_tar(file, "r|") as tar:
+        for m in tar:
+            _add_member(w, tar, m, "", leave_out)
+        while file.read(1 << 16):  # padding; and what a decompressor checks at its end
+            pass
+
+
+@contextmanager
+def _sound_tar(file: IO[bytes], mode: Literal["r:", "r|"]) -> Iterator[tarfile.TarFile]:
+    """The open tar. At the block's end it must have been read to its own end. Raises LayerError."""
+    last = b""
+
+    class Member(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            nonlocal last
+            last = bytes(buf)
+            return super().frombuf(buf, encoding, errors)
+
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-            members = list(tar)
-            if data[tar.offset : tar.offset + tarfile.BLOCKSIZE].strip(b"\0") or tar.offset > len(data):
-                raise LayerError("it is no sound tar archive (it is cut off, or damaged)")
-            if whiteouts:
-                members = _take_away(w, members, prefix)
-            for m in members:
-                _add_member(w, tar, m, prefix, leave_out)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, ArithmeticError) as e:
+        with tarfile.open(fileobj=file, mode=mode, tarinfo=Member) as tar:
+            yield tar
+        # tarfile takes a damaged header for the end: it is one when it is zeros, or when nothing comes after a member
+        if last.strip(b"\0"):
+            raise LayerError("it is no sound tar archive (it is cut off, or damaged)")
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, ArithmeticError) as e:
         raise LayerError(f"it is no sound tar archive ({e})") from None
 
 

@@ -21,6 +21,7 @@ class MemoryCache:
     def __init__(self, limit: int = 1 << 30) -> None:
         self.limit = limit
         self.bodies: dict[str, bytes] = {}
+        self.held = 0  # bytes of all bodies
 
     async def get(self, name: str) -> bytes | None:
         """As Cache has it."""
@@ -30,15 +31,19 @@ class MemoryCache:
         """As Cache has it."""
         if len(data) > self.limit:
             return False
-        self.bodies.pop(name, None)
-        while self.bodies and sum(map(len, self.bodies.values())) + len(data) > self.limit:
-            del self.bodies[next(iter(self.bodies))]
+        self._drop(name)
+        while self.held + len(data) > self.limit:
+            self._drop(next(iter(self.bodies)))
         self.bodies[name] = data
+        self.held += len(data)
         return True
 
     async def remove(self, name: str) -> None:
         """As Cache has it."""
-        self.bodies.pop(name, None)
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self.held -= len(self.bodies.pop(name, b""))
 
 
 class DirectoryCache:
