@@ -115,7 +115,7 @@ class Runtime(MachineHandles, NetEvents):
         snapshot: Any = None,
         snapshot_url: str | None = None,
         boot_seconds: float = BOOT_SECONDS,
-        jit: Literal["off", "on", "forced"] = "off",
+        jit: Literal["off", "on", "forced"] = "on",
         workers: Any = None,
         _restoring: bool = False,
     ) -> Runtime:

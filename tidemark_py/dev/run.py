@@ -80,7 +80,7 @@ class Options:
     mirror: str = ""
     verbose: bool = False
     terminal: bool | None = None  # None: when stdin and stdout are one
-    jit: str = "off"
+    jit: str = "on"
     lazy: str = "auto"
     diagnose: Wanted = field(default_factory=Wanted)
     stats: bool = False  # say how much ran as compiled code

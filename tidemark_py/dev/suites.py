@@ -63,7 +63,7 @@ class Options:
     suites: list[str] = field(default_factory=lambda: list(SUITES))
     only: list[str] = field(default_factory=list)
     seconds: float = 60.0
-    jit: str = "off"
+    jit: str = "on"
     report: Path | None = None
     verbose: bool = False
 

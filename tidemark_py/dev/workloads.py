@@ -224,7 +224,7 @@ def run_in(session: Session, p: Program) -> Result:
 
 
 def run_all(
-    chosen: list[Program], host: str, jit: str = "off", done: Callable[[Result], None] = lambda _: None
+    chosen: list[Program], host: str, jit: str = "on", done: Callable[[Result], None] = lambda _: None
 ) -> list[Result]:
     """Every program, one session per layer; a session that does not start is the reason of its programs' misses.
 
@@ -283,7 +283,7 @@ class Options:
     only: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=lambda: ["chromium", "node"])
     quick: bool = False
-    jit: str = "off"
+    jit: str = "on"
     report: Path | None = None
     resume: bool = False
 

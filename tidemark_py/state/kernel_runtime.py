@@ -108,7 +108,9 @@ def _name(enum: Any, value: int) -> str:
 
 
 # tk_jit_stat's numbers, in its order.
-TRANSLATOR_COUNTERS = ("translated", "instructions", "regions", "bytes", "links", "leaves", "refused", "anew")
+TRANSLATOR_COUNTERS = (
+    "translated", "instructions", "regions", "bytes", "links", "leaves", "refused", "anew", "translate_ns", "link_ns",
+)  # fmt: skip
 
 
 def read_counters(kernel: Kernel) -> dict[str, int]:

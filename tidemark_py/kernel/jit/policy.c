@@ -14,8 +14,12 @@
 #define OFF 0u
 #define FORCED 2u
 /* Translating, linking and the engine's baseline compiler cost a third of a millisecond on the guest's thread, its
- * optimizing compiler one or two on another: what has run a quarter of a million instructions is worth that. */
+ * optimizing compiler one or two on another: what has run a quarter of a million instructions is worth that in a thread
+ * that goes on for long. One that has not yet run for a third of a second is likely to end soon: there only what has already
+ * lost what its translation costs. */
 #define HOT_SAMPLES 64u
+#define YOUNG_INSTRUCTIONS 100000000ull
+#define YOUNG_FACTOR 5u
 #define HOT_CALLS 1500u
 #define HOT_LEAVES 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
@@ -35,7 +39,7 @@ static struct heat {
 } sampled[HEAT], counted[HEAT]; /* where the interpreter's time goes; what translated code calls and leaves to */
 static u32 jump_count;
 static struct { u32 from, to; } jumps[JUMPS]; /* indirect jumps seen */
-static struct { u64 instructions, all, regions, bytes, links, leaves, refused, anew; } stats;
+static struct { u64 instructions, all, regions, bytes, links, leaves, refused, anew, translate_ns, link_ns; } stats;
 
 static _Thread_local struct space *my_space;
 static _Thread_local u32 my_epoch, my_generation;
@@ -98,11 +102,13 @@ static bool translate(struct mm *mm, u32 pc, enum anew anew) {
     return true;
   }
   ctx->mm = mm, ctx->prune = mode != FORCED, ctx->before = ready ? r : NULL;
-  u64 began = phase_begin();
+  u64 began = phase_begin(), since = host_monotonic_ns();
   bool ok = jit_region(ctx, pc) && !(ready && anew == GROWN && ctx->insn_count < r->insns + r->insns / 8 + 4) && jit_flow(ctx);
   u32 as = ok && ready ? store_anew(id) : id;
   ctx->own = as;
-  if (!ok || !as || !jit_build(ctx) || !store_keep(ctx, as)) {
+  ok = ok && as && jit_build(ctx) && store_keep(ctx, as);
+  stats.translate_ns += host_monotonic_ns() - since;
+  if (!ok) {
     if (!ready) store_regions[id].state = REGION_REFUSED, stats.refused++;
     phase_end(METRIC_JIT, began);
     return ready;
@@ -184,11 +190,13 @@ static void promote(struct mm *mm, u32 start, u32 pc) {
   if (start != pc && !(id && store_regions[id].state == REGION_READY && store_contains(&store_regions[id], pc))) code_start_mark(mm, pc);
 }
 
+static u32 patience(const struct cpu_state *st) { return st->retired < YOUNG_INSTRUCTIONS ? YOUNG_FACTOR : 1; }
+
 static void sample(struct cpu_state *st, const u64 *ip) {
   u64 pc = state_pc(st, ip);
   if (pc >> 32 || (u32)SLOT_LOAD(ip) >> SLOT_OP == SLOT_TRANSLATED) return;
   u32 start = mode == FORCED ? (u32)pc : code_start_before(st->mm, (u32)pc, START_REACH);
-  if (mode != FORCED && !heated(sampled, start, HOT_SAMPLES)) return;
+  if (mode != FORCED && !heated(sampled, start, HOT_SAMPLES * patience(st))) return;
   kernel_lock();
   promote(st->mm, start, (u32)pc);
   kernel_unlock();
@@ -247,8 +255,10 @@ static NOINLINE bool link(struct space *s, u32 id) {
   }
   kernel_lock();
   struct region *r = &store_regions[id];
+  u64 since = host_monotonic_ns();
   bool ok = my_generation == store_generation && store_holds(s, id) && import_jit_link(r->bytes, r->length, table_base + id) == 0;
   if (ok) my_linked[id] = 1, stats.links++;
+  stats.link_ns += host_monotonic_ns() - since;
   kernel_unlock();
   return ok;
 }
@@ -278,7 +288,7 @@ u64 WASM_EXPORT("tk_jit_chase") tk_jit_chase(u32 block, u32 pc, u32 count, u32 d
     if (pc == want || (i32)count <= 0 || depth > JIT_DEPTH) return pack(count, pc);
     u32 at = lookup(st, pc);
     if (UNLIKELY(!at)) {
-      if (want == ~1u || (mode != FORCED && !heated(counted, pc, HOT_CALLS))) return pack(count, pc);
+      if (want == ~1u || (mode != FORCED && !heated(counted, pc, HOT_CALLS * patience(st)))) return pack(count, pc);
       kernel_lock();
       bool made = translate(st->mm, pc, ONCE);
       kernel_unlock();
@@ -333,7 +343,7 @@ static bool run(struct cpu_state *st, u32 block, i64 *budget) {
   st->retired += (u64)(i64)done;
   *budget -= done;
   stats.instructions += (u64)(i64)done, stats.leaves++;
-  if (left > 0 && mode != FORCED && heated(counted, (u32)r, HOT_LEAVES)) leaves_hot(st->mm, (u32)r);
+  if (left > 0 && mode != FORCED && heated(counted, (u32)r, HOT_LEAVES * patience(st))) leaves_hot(st->mm, (u32)r);
   return left > 0;
 }
 
@@ -356,13 +366,15 @@ static void forget(void) {
 static struct cpu_translator translator = {.slice = SLICE_SAMPLING, .sample = sample, .decoded = decoded, .run = run,
                                            .invalidate = invalidate, .executed = executed, .forget = forget, .free = store_space_free};
 
-/* 0 off, 1 on, 2 translate whatever a jump reaches. Before the first guest runs. */
+/* 0 off, 1 on, 2 translate whatever a jump reaches. Before the first guest runs; a machine that was saved with
+ * translations goes on without them. */
 void WASM_EXPORT("tk_jit_mode") tk_jit_mode(u32 m) {
   mode = m;
+  if (m == OFF) store_flush();
   translator.slice = m == FORCED ? 1 : SLICE_SAMPLING;
   cpu_translator = m == OFF ? NULL : &translator;
 }
 /* 0 instructions in translated code, 1 of all, 2 regions, 3 bytes, 4 links, 5 returns to the interpreter, 6 refused,
- * 7 regions translated anew. */
-double WASM_EXPORT("tk_jit_stat") tk_jit_stat(u32 i) { return i < 8 ? (double)((u64 *)&stats)[i] : 0; }
+ * 7 regions translated anew; nanoseconds of guest threads spent 8 on translating, 9 on linking. */
+double WASM_EXPORT("tk_jit_stat") tk_jit_stat(u32 i) { return i < sizeof stats / 8 ? (double)((u64 *)&stats)[i] : 0; }
 #endif
