@@ -1,5 +1,5 @@
 /* nested: what a translator of hot code must get right: deep recursion, jumps out of many frames, signals in loops that
- * make no call, a handler that changes the pc, fork below many frames, code that is written anew. Each under calls hot
+ * make no call, a handler that changes the pc, changes of stack, fork below many frames, code that is written anew. Each under calls hot
  * enough to be translated; the output depends on nothing else. */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -122,6 +122,43 @@ static long rewrites(long n) {
   return sum;
 }
 
+/* ---- coroutines: what swapcontext does, which musl does not have ---- */
+#ifdef __riscv
+#define SAVED 14
+#define RETURN_SLOT 0
+__asm__(".text\n.globl stack_swap\nstack_swap:\n addi sp, sp, -112\n sd ra, 0(sp)\n sd s0, 8(sp)\n sd s1, 16(sp)\n"
+        " sd s2, 24(sp)\n sd s3, 32(sp)\n sd s4, 40(sp)\n sd s5, 48(sp)\n sd s6, 56(sp)\n sd s7, 64(sp)\n sd s8, 72(sp)\n"
+        " sd s9, 80(sp)\n sd s10, 88(sp)\n sd s11, 96(sp)\n sd sp, 0(a0)\n mv sp, a1\n ld ra, 0(sp)\n ld s0, 8(sp)\n"
+        " ld s1, 16(sp)\n ld s2, 24(sp)\n ld s3, 32(sp)\n ld s4, 40(sp)\n ld s5, 48(sp)\n ld s6, 56(sp)\n ld s7, 64(sp)\n"
+        " ld s8, 72(sp)\n ld s9, 80(sp)\n ld s10, 88(sp)\n ld s11, 96(sp)\n addi sp, sp, 112\n ret\n");
+#else
+#define SAVED 8
+#define RETURN_SLOT 6
+__asm__(".text\n.globl stack_swap\nstack_swap:\n push %rbp\n push %rbx\n push %r12\n push %r13\n push %r14\n push %r15\n"
+        " mov %rsp, (%rdi)\n mov %rsi, %rsp\n pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbx\n pop %rbp\n ret\n");
+#endif
+void stack_swap(void **saved, void *to);
+static void *main_stack, *other_stack;
+static volatile long yielded;
+static long yields(long n) {
+  for (long i = 0; i < n; i++) {
+    yielded = (yielded * 3 + i) & 0xffff;
+    stack_swap(&other_stack, main_stack);
+  }
+  return n;
+}
+static void coroutine(void) {
+  for (;;) sink = under(NEST, yields, 7);
+}
+static long resumes(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; i++) {
+    stack_swap(&main_stack, other_stack);
+    sum += yielded;
+  }
+  return sum;
+}
+
 int main(void) {
   for (int i = 0; i < 300; i++) sink = under(NEST, depth, 20); /* hot */
   printf("fib %u\n", fib(24));
@@ -157,6 +194,11 @@ int main(void) {
     else left += faulted_out == guarded;
   }
   printf("left %ld\n", left);
+
+  static _Alignas(16) void *stack[8192];
+  other_stack = stack + 8192 - SAVED;
+  ((void **)other_stack)[RETURN_SLOT] = (void *)(uintptr_t)coroutine;
+  printf("coroutines %ld\n", under(NEST, resumes, 3000));
 
   long children = 0;
   for (int i = 0; i < 10; i++) children += under(NEST, forks, i);

@@ -126,7 +126,8 @@ class Bench:
         got = bytearray()
         errors = bytearray()
         command = Command([f"/{name}", *arguments], stdin=b"", timeout_s=TIMEOUT_S, keep_fs=True)
-        ended = (session or self.session).run(command, lambda stream, data: (got if stream == 1 else errors).extend(data))
+        where = session or self.session
+        ended = where.run(command, lambda stream, data: (got if stream == 1 else errors).extend(data))
         if ended.exit_code:
             why = ended.error or errors.decode(errors="replace").strip()
             raise BuildError(f"{name} (ours): exit code {ended.exit_code} {why}")

@@ -3,7 +3,7 @@
  *
  * Memory: an access, or the run of accesses off one unchanged base in a block, is checked once: bits above 4 GiB, then
  * the permission byte (of the first and the last byte's page for a run). Refused: leave, the interpreter does it. */
-#ifdef __wasm__ /* only there is an engine that could run it */
+#if defined(__wasm__) || defined(JIT_TEXT) /* only wasm has an engine that could run it; tests read it (tests/expect) */
 #include "jit.h"
 
 void put_byte(struct jit_buffer *b, u32 v) {
@@ -467,6 +467,9 @@ void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struc
   struct access a = {.n = n, .index = index, .facts = facts, .dirty = dirty, .valid = valid};
   u32 bytes, wants, pc = c->pcs[n->first + index];
   i32 op = plain[d->op];
+#ifdef JIT_DROPPED
+  if (d->op == JIT_DROPPED) return;
+#endif
   if (jit_is_access(d, &bytes, &wants)) emit_access(c, &a, bytes, wants);
   else if (d->op >= OP_FMADD_S && d->op <= OP_FMV_D_X) emit_float(c, &a);
   else if (d->op == OP_FENCE) OUT(0xfe, 0x03, 0x00);

@@ -4,7 +4,7 @@
  * many entries. A jump back that is no natural loop's is cut, its target becomes an entry too, and the jump goes there
  * by way of the innermost loop around both, or of a dispatch node in front of everything. Dominators:
  * Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001). */
-#ifdef __wasm__ /* only there is an engine that could run it */
+#if defined(__wasm__) || defined(JIT_TEXT) /* only wasm has an engine that could run it; tests read it (tests/expect) */
 #include "jit.h"
 
 #define UNSEEN 0xfffeu

@@ -10,6 +10,9 @@
  *   emit.c    instructions                build.c  control flow, the module
  *   policy.c  when, and running it        store.c  translations by content, entries, invalidation
  *
+ * A build with JIT_DROPPED leaves out the instruction of that OP_ number: every test of translated code must then fail
+ * (tests/expect/test_translated.py). JIT_TEXT: the translator in a native program, which can only print what it makes.
+ *
  * Missing: atomics, CSRs, min, max and class of floats, fused binary32: the interpreter runs them. */
 #ifndef TIDEMARK_JIT_JIT_H
 #define TIDEMARK_JIT_JIT_H
@@ -180,6 +183,7 @@ void leave_if(struct jit_ctx *c, struct jit_leaving l);
 void leave_now(struct jit_ctx *c, struct jit_leaving l);
 struct jit_leaving leave_spilled(struct jit_ctx *c); /* at LOCAL_PC, everything is spilled */
 void jit_emit_insn(struct jit_ctx *c, const struct jit_node *n, u32 index, struct jit_facts *facts, regset dirty, regset valid);
+u32 jit_dropped(void); /* tests' builds alone: JIT_DROPPED may name it */
 /* build.c: the module's bytes in c->out, or false */
 u32 jit_generation(void); /* policy.c: of table indexes; differs in the bits that choose a place in the cache */
 u32 jit_callee(struct jit_ctx *c, u32 pc); /* policy.c: table index of the region that begins at pc; 0 none */

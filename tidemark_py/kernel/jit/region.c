@@ -1,5 +1,5 @@
 /* jit/region: from a pc to decoded instructions and basic blocks. Reads guest memory: own memory, kernel lock held. */
-#ifdef __wasm__ /* only there is an engine that could run it */
+#if defined(__wasm__) || defined(JIT_TEXT) /* only wasm has an engine that could run it; tests read it (tests/expect) */
 #include "jit.h"
 
 bool jit_is_access(const struct insn *d, u32 *bytes, u32 *need) {

@@ -1,0 +1,62 @@
+;; jalr ra, 0(a5)
+;; addi a0, a0, 1
+;; ecall
+
+(locals 14 i32, 5 i64, 1 f64)
+  block
+    block
+      block
+        block i32
+          block
+            local.get $entry
+            if
+              local.get $block i64.load offset=0x50 align=8 local.set 21
+            end
+            block
+              block
+                local.get $entry br_table 0 1
+              end
+              local.get $block i64.load offset=0x78 align=8 local.set 22
+              i32.const 0x0 local.set $entry
+              local.get $count i32.const 0x1 i32.sub local.set $count
+              i32.const 0x2000001 local.get 22 local.tee 18 i64.const 0x20 i64.shr_u i32.wrap_i64 br_if 2
+              drop
+              local.get 18 i32.wrap_i64 i32.const -0x2 i32.and local.set $pc
+              i64.const 0x10004 local.set 20
+              local.get $count i32.const 0x1 i32.lt_s local.get $depth i32.const 0x12c i32.ge_s i32.or br_if 3
+              local.get $block local.get 20 i64.store offset=0x8 align=8
+              local.get $block local.get $pc i32.store offset=0x23c align=4
+              local.get $pc i32.const 0x2 i32.shl i32.const 0xfff8 i32.and i64.load offset=0x120000 align=8 local.tee 18 i64.const 0x20 i64.shr_u i32.wrap_i64 local.get $pc i32.const 0x2 i32.xor i32.eq
+              if i64
+                local.get $block local.get 18 i32.wrap_i64 i32.const 0x3ff i32.and local.get $count local.get $depth i32.const 0x1 i32.add local.get 18 i32.wrap_i64 i32.const 0xa i32.shr_u call_indirect
+              else
+                local.get $block local.get $pc local.get $count local.get $depth i32.const 0x1 i32.add i32.const 0x10004 call $chase
+              end
+              local.tee 19 i32.wrap_i64 i32.const 0x10004 i32.ne
+              if
+                local.get $block local.get 19 i32.wrap_i64 local.get 19 i64.const 0x20 i64.shr_u i32.wrap_i64 local.get $depth i32.const 0x1 i32.add i32.const 0x10004 call $chase local.tee 19 i32.wrap_i64 i32.const 0x10004 i32.ne br_if 5
+              end
+              local.get 19 i64.const 0x20 i64.shr_u i32.wrap_i64 local.set $count
+              local.get $block i64.load offset=0x50 align=8 local.set 21
+              br 1
+            end
+            i32.const 0x0 local.set $entry
+            br 0
+          end
+          local.get $count i32.const 0x1 i32.sub local.set $count
+          local.get 21 i64.const 0x1 i64.add local.set 21
+          local.get $block local.get 21 i64.store offset=0x50 align=8
+          i32.const 0x10008 local.set $pc
+          br 3
+          unreachable
+        end
+        local.set $pc
+        local.get $count local.get $pc i32.const 0xfff i32.and i32.add i64.extend_i32_u i64.const 0x20 i64.shl local.get $pc i32.const 0xc i32.shr_u i32.const 0x1 i32.shl i32.const 0xc000 i32.add i64.extend_i32_u i64.or return
+      end
+      local.get $block local.get 20 i64.store offset=0x8 align=8
+      local.get $count i64.extend_i32_u i64.const 0x20 i64.shl local.get $pc i64.extend_i32_u i64.or return
+    end
+    local.get 19 return
+  end
+  local.get $count i64.extend_i32_u i64.const 0x20 i64.shl local.get $pc i64.extend_i32_u i64.or return
+end
