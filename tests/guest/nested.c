@@ -1,6 +1,6 @@
 /* nested: what a translator of hot code must get right: deep recursion, jumps out of many frames, signals in loops that
- * make no call, a handler that changes the pc, changes of stack, fork below many frames, code that is written anew. Each under calls hot
- * enough to be translated; the output depends on nothing else. */
+ * make no call, a handler that changes the pc, changes of stack, fork below many frames, code that is written anew. Each
+ * under calls hot enough to be translated; the output depends on nothing else. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>
