@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -243,7 +244,7 @@ static void scheduling(void) {
     uint64_t more[4];
   } a;
   memset(&a, -1, sizeof a);
-  printf("getattr %s: %u %u %d %u\n", result(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0)), a.size, a.policy, a.nice, a.priority);
+  printf("getattr %s: %u %u %d %u\n", result(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0)), a.size, a.policy, a.nice - getpriority(PRIO_PROCESS, 0), a.priority);
   printf("small %s\n", result(syscall(SYS_sched_getattr, 0, &a, 40, 0)));
   printf("flags %s\n", result(syscall(SYS_sched_getattr, 0, &a, sizeof a, 1)));
   printf("nobody %s\n", result(syscall(SYS_sched_getattr, 9999999, &a, sizeof a, 0)));

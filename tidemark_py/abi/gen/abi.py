@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "d8f2cca134cbefebeeab41ab7e88d00af32df3f9efb6977f44cf89475a3e14fe"
-ABI_HASH32: Final = 0xd8f2cca1
+ABI_HASH: Final = "f8d0d86412397a3b008d308788eb10bb43d58bca8408abb43234ccc4d29425ef"
+ABI_HASH32: Final = 0xf8d0d864
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -994,7 +994,7 @@ SYSCALLS: Final[tuple[SyscallRow, ...]] = (
     SyscallRow(114, "clock_getres", (("clockid", "int"), ("res", "timespec"),), "full", "", "clock_getres(2)", False, "none", False),
     SyscallRow(115, "clock_nanosleep", (("clockid", "int"), ("flags", "flags"), ("request", "timespec"), ("remain", "timespec"),), "full", "", "clock_nanosleep(2)", True, "block", True),
     SyscallRow(116, "syslog", (("type", "int"), ("bufp", "ptr"), ("len", "int"),), "none", "", "syslog(2)", False, "none", True),
-    SyscallRow(117, "ptrace", (("request", "long"), ("pid", "long"), ("addr", "ptr"), ("data", "ptr"),), "none", "", "ptrace(2)", False, "none", True),
+    SyscallRow(117, "ptrace", (("request", "long"), ("pid", "long"), ("addr", "ptr"), ("data", "ptr"),), "partial", "any thread of the tracer may ask, not only the one that attached; no PEEKSIGINFO, SECCOMP, SYSEMU; no single step, as on Linux for riscv64; a module is not traced", "ptrace(2)", True, "none", True),
     SyscallRow(118, "sched_setparam", (("pid", "pid"), ("param", "ptr"),), "partial", "SCHED_OTHER only", "sched_setparam(2)", False, "none", True),
     SyscallRow(119, "sched_setscheduler", (("pid", "pid"), ("policy", "int"), ("param", "ptr"),), "partial", "SCHED_OTHER, BATCH and IDLE only", "sched_setscheduler(2)", False, "none", True),
     SyscallRow(120, "sched_getscheduler", (("pid", "pid"),), "partial", "SCHED_OTHER", "sched_getscheduler(2)", False, "none", True),

@@ -3826,3 +3826,87 @@ class InputAbsinfo:
             v[4],
             v[5],
         )
+
+
+@dataclass(slots=True)
+class PtraceSyscallInfo:
+    """ptrace(2) PTRACE_GET_SYSCALL_INFO: of an exit, nr is the result and the low byte of args[0] says whether it is an error"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<B3BIQQQ6Q")
+    BYTES: ClassVar[int] = 80
+    OFFSET: ClassVar[dict[str, int]] = {
+        "op": 0,
+        "pad": 1,
+        "arch": 4,
+        "instruction_pointer": 8,
+        "stack_pointer": 16,
+        "nr": 24,
+        "args": 32,
+    }
+    op: int = 0
+    pad: tuple[int, ...] = (0,) * 3
+    arch: int = 0
+    instruction_pointer: int = 0
+    stack_pointer: int = 0
+    nr: int = 0
+    args: tuple[int, ...] = (0,) * 6
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            self.op,
+            *self.pad,
+            self.arch,
+            self.instruction_pointer,
+            self.stack_pointer,
+            self.nr,
+            *self.args,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> PtraceSyscallInfo:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            v[0],
+            tuple(v[1:4]),
+            v[4],
+            v[5],
+            v[6],
+            v[7],
+            tuple(v[8:14]),
+        )
+
+
+@dataclass(slots=True)
+class RiscvDExtState:
+    """ptrace(2) NT_PRFPREG of riscv64: struct __riscv_d_ext_state"""
+
+    STRUCT: ClassVar[struct.Struct] = struct.Struct("<32QII")
+    BYTES: ClassVar[int] = 264
+    OFFSET: ClassVar[dict[str, int]] = {
+        "f": 0,
+        "fcsr": 256,
+        "pad": 260,
+    }
+    f: tuple[int, ...] = (0,) * 32
+    fcsr: int = 0
+    pad: int = 0
+
+    def pack(self) -> Packed:
+        """The record as bytes."""
+        return self.STRUCT.pack(
+            *self.f,
+            self.fcsr,
+            self.pad,
+        )
+
+    @classmethod
+    def unpack(cls, data: Buffer, offset: int = 0) -> RiscvDExtState:
+        """Read one record at `offset`."""
+        v = cls.STRUCT.unpack_from(data, offset)
+        return cls(
+            tuple(v[0:32]),
+            v[32],
+            v[33],
+        )

@@ -1916,6 +1916,54 @@
 #define BTN_TOUCH 0x14a
 #define INPUT_PROP_DIRECT 1
 #define BUS_VIRTUAL 6
+
+/* ptrace */
+#define PTRACE_TRACEME 0
+#define PTRACE_PEEKTEXT 1
+#define PTRACE_PEEKDATA 2
+#define PTRACE_POKETEXT 4
+#define PTRACE_POKEDATA 5
+#define PTRACE_CONT 7
+#define PTRACE_KILL 8
+#define PTRACE_ATTACH 16
+#define PTRACE_DETACH 17
+#define PTRACE_SYSCALL 24
+#define PTRACE_SETOPTIONS 0x4200
+#define PTRACE_GETEVENTMSG 0x4201
+#define PTRACE_GETSIGINFO 0x4202
+#define PTRACE_SETSIGINFO 0x4203
+#define PTRACE_GETREGSET 0x4204
+#define PTRACE_SETREGSET 0x4205
+#define PTRACE_SEIZE 0x4206
+#define PTRACE_INTERRUPT 0x4207
+#define PTRACE_LISTEN 0x4208
+#define PTRACE_GETSIGMASK 0x420a
+#define PTRACE_SETSIGMASK 0x420b
+#define PTRACE_GET_SYSCALL_INFO 0x420e
+#define PTRACE_O_TRACESYSGOOD 1
+#define PTRACE_O_TRACEFORK 2
+#define PTRACE_O_TRACEVFORK 4
+#define PTRACE_O_TRACECLONE 8
+#define PTRACE_O_TRACEEXEC 16
+#define PTRACE_O_TRACEVFORKDONE 32
+#define PTRACE_O_TRACEEXIT 64
+#define PTRACE_O_TRACESECCOMP 128
+#define PTRACE_O_EXITKILL 0x100000
+#define PTRACE_EVENT_FORK 1
+#define PTRACE_EVENT_VFORK 2
+#define PTRACE_EVENT_CLONE 3
+#define PTRACE_EVENT_EXEC 4
+#define PTRACE_EVENT_VFORK_DONE 5
+#define PTRACE_EVENT_EXIT 6
+#define PTRACE_EVENT_STOP 128
+#define PTRACE_EVENTMSG_SYSCALL_ENTRY 1
+#define PTRACE_EVENTMSG_SYSCALL_EXIT 2
+#define PTRACE_SYSCALL_INFO_NONE 0
+#define PTRACE_SYSCALL_INFO_ENTRY 1
+#define PTRACE_SYSCALL_INFO_EXIT 2
+#define NT_PRSTATUS 1
+#define NT_PRFPREG 2
+#define AUDIT_ARCH_RISCV64 0xc00000f3u
 #endif /* TIDEMARK_ABI_NO_LINUX_NAMES */
 
 /* system call numbers */
@@ -4505,5 +4553,35 @@ _Static_assert(offsetof(struct guest_input_absinfo, maximum) == 8, "input_absinf
 _Static_assert(offsetof(struct guest_input_absinfo, fuzz) == 12, "input_absinfo.fuzz");
 _Static_assert(offsetof(struct guest_input_absinfo, flat) == 16, "input_absinfo.flat");
 _Static_assert(offsetof(struct guest_input_absinfo, resolution) == 20, "input_absinfo.resolution");
+
+/* ptrace(2) PTRACE_GET_SYSCALL_INFO: of an exit, nr is the result and the low byte of args[0] says whether it is an error */
+struct guest_ptrace_syscall_info {
+  u8 op;
+  u8 pad[3];
+  u32 arch;
+  u64 instruction_pointer;
+  u64 stack_pointer;
+  u64 nr;
+  u64 args[6];
+};
+_Static_assert(sizeof(struct guest_ptrace_syscall_info) == 80, "ptrace_syscall_info");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, op) == 0, "ptrace_syscall_info.op");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, pad) == 1, "ptrace_syscall_info.pad");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, arch) == 4, "ptrace_syscall_info.arch");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, instruction_pointer) == 8, "ptrace_syscall_info.instruction_pointer");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, stack_pointer) == 16, "ptrace_syscall_info.stack_pointer");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, nr) == 24, "ptrace_syscall_info.nr");
+_Static_assert(offsetof(struct guest_ptrace_syscall_info, args) == 32, "ptrace_syscall_info.args");
+
+/* ptrace(2) NT_PRFPREG of riscv64: struct __riscv_d_ext_state */
+struct guest_riscv_d_ext_state {
+  u64 f[32];
+  u32 fcsr;
+  u32 pad;
+};
+_Static_assert(sizeof(struct guest_riscv_d_ext_state) == 264, "riscv_d_ext_state");
+_Static_assert(offsetof(struct guest_riscv_d_ext_state, f) == 0, "riscv_d_ext_state.f");
+_Static_assert(offsetof(struct guest_riscv_d_ext_state, fcsr) == 256, "riscv_d_ext_state.fcsr");
+_Static_assert(offsetof(struct guest_riscv_d_ext_state, pad) == 260, "riscv_d_ext_state.pad");
 
 #endif

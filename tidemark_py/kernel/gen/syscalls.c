@@ -102,6 +102,7 @@ static i64 call_clock_settime(const u64 a[6]) { return sys_clock_settime((i32)a[
 static i64 call_clock_gettime(const u64 a[6]) { return sys_clock_gettime((i32)a[0], a[1]); }
 static i64 call_clock_getres(const u64 a[6]) { return sys_clock_getres((i32)a[0], a[1]); }
 static i64 call_clock_nanosleep(const u64 a[6]) { return sys_clock_nanosleep((i32)a[0], (u32)a[1], a[2], a[3]); }
+static i64 call_ptrace(const u64 a[6]) { return sys_ptrace((i64)a[0], (i64)a[1], a[2], a[3]); }
 static i64 call_sched_setparam(const u64 a[6]) { return sys_sched_setparam((i32)a[0], a[1]); }
 static i64 call_sched_setscheduler(const u64 a[6]) { return sys_sched_setscheduler((i32)a[0], (i32)a[1], a[2]); }
 static i64 call_sched_getscheduler(const u64 a[6]) { return sys_sched_getscheduler((i32)a[0]); }
@@ -368,7 +369,7 @@ const struct syscall_row syscall_table[SYSCALL_TABLE_ROWS] = {
   [114] = {"clock_getres", call_clock_getres, 0, SYSCALL_FULL, RESTART_NONE, 2, {SYSCALL_ARG_INT, SYSCALL_ARG_TIMESPEC}},
   [115] = {"clock_nanosleep", call_clock_nanosleep, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_FULL, RESTART_BLOCK, 4, {SYSCALL_ARG_INT, SYSCALL_ARG_FLAGS, SYSCALL_ARG_TIMESPEC, SYSCALL_ARG_TIMESPEC}},
   [116] = {"syslog", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 3, {SYSCALL_ARG_INT, SYSCALL_ARG_PTR, SYSCALL_ARG_INT}},
-  [117] = {"ptrace", NULL, SYSCALL_LOCK, SYSCALL_NONE, RESTART_NONE, 4, {SYSCALL_ARG_LONG, SYSCALL_ARG_LONG, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
+  [117] = {"ptrace", call_ptrace, SYSCALL_LOCK | SYSCALL_BLOCKS, SYSCALL_PARTIAL, RESTART_NONE, 4, {SYSCALL_ARG_LONG, SYSCALL_ARG_LONG, SYSCALL_ARG_PTR, SYSCALL_ARG_PTR}},
   [118] = {"sched_setparam", call_sched_setparam, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 2, {SYSCALL_ARG_PID, SYSCALL_ARG_PTR}},
   [119] = {"sched_setscheduler", call_sched_setscheduler, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 3, {SYSCALL_ARG_PID, SYSCALL_ARG_INT, SYSCALL_ARG_PTR}},
   [120] = {"sched_getscheduler", call_sched_getscheduler, SYSCALL_LOCK, SYSCALL_PARTIAL, RESTART_NONE, 1, {SYSCALL_ARG_PID}},

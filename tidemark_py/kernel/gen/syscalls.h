@@ -165,6 +165,7 @@ i64 sys_clock_settime(i32 clockid, uaddr_t tp); /* EPERM */
 i64 sys_clock_gettime(i32 clockid, uaddr_t tp);
 i64 sys_clock_getres(i32 clockid, uaddr_t res);
 i64 sys_clock_nanosleep(i32 clockid, u32 flags, uaddr_t request, uaddr_t remain);
+i64 sys_ptrace(i64 request, i64 pid, uaddr_t addr, uaddr_t data); /* any thread of the tracer may ask, not only the one that attached; no PEEKSIGINFO, SECCOMP, SYSEMU; no single step, as on Linux for riscv64; a module is not traced */
 i64 sys_sched_setparam(i32 pid, uaddr_t param); /* SCHED_OTHER only */
 i64 sys_sched_setscheduler(i32 pid, i32 policy, uaddr_t param); /* SCHED_OTHER, BATCH and IDLE only */
 i64 sys_sched_getscheduler(i32 pid); /* SCHED_OTHER */

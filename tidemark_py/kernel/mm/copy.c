@@ -116,3 +116,36 @@ int access_prepare(uaddr_t a, size_t bytes, u32 access) {
   }
   return 0;
 }
+
+/* Inside one page. */
+static int poke_page(struct mm *mm, uaddr_t dst, const u8 *src, u32 bytes) {
+  u32 page = page_of(dst);
+  const struct vma *v = area_at(mm, page);
+  if (v && !v->shared && !(v->prot & PERM_W)) {
+    if (!(guest_perm(page) & PERM_RESIDENT)) {
+      int r = page_fault(mm, dst, v->prot & PERM_X ? ACCESS_X : ACCESS_R);
+      if (r < 0) return r;
+    }
+    u32 perm = guest_perm(page);
+    guest_copy_from_kernel((u32)dst, src, bytes);
+    if (!(perm & PERM_DIRTY)) mm->dirty_pages++;
+    guest_perm_set(page, perm | PERM_DIRTY);
+  } else {
+    int r = copy_out(dst, src, bytes);
+    if (r) return r;
+  }
+  if (v && (v->prot & PERM_X)) cpu_code_invalidate(mm, page, 1);
+  return 0;
+}
+
+int mm_poke(uaddr_t dst, const void *src, u32 bytes) {
+  struct mm *mm = mm_current;
+  if (!mm || mm->all_resident || !in_window(mm, dst, bytes)) return -EFAULT;
+  for (u32 done = 0; done < bytes;) {
+    u32 n = (u32)MIN((u64)(bytes - done), PAGE_BYTES - (dst + done) % PAGE_BYTES);
+    int r = poke_page(mm, dst + done, (const u8 *)src + done, n);
+    if (r) return r;
+    done += n;
+  }
+  return 0;
+}

@@ -30,9 +30,11 @@ struct vma {
   const char *name; /* "[heap]", "[stack]", "[sigpage]" or NULL */
 };
 
-/* A kernel copy of argv and envp for /proc: other processes' memory is out of reach. Shared by forked copies. */
+#define AUXV_WORDS 48u
+/* A kernel copy of argv, envp and auxv for /proc: other processes' memory is out of reach. Shared by forked copies. */
 struct mm_args {
-  u32 refs, argv_bytes, envp_bytes;
+  u32 refs, argv_bytes, envp_bytes, auxv_bytes;
+  u64 auxv[AUXV_WORDS]; /* getauxval(3): type and value, in turn */
   char strings[]; /* NUL-terminated: argv, then envp */
 };
 
@@ -83,6 +85,7 @@ void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);                /* last reference: frees areas and code cache (not guest bytes) */
 void mm_release_files(struct mm *mm);      /* with the last reference: files and shared memory of areas nobody will touch */
 void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_bytes); /* without memory: none */
+void mm_auxv_set(struct mm *mm, const u64 *words, u32 count);
 /* own memory: forget every page: zero resident bytes and permission bytes, for exec or before the worker is pooled. */
 void mm_reset_guest(struct mm *mm);
 int mm_regblock_alloc(struct mm *mm);      /* slot 0..REGBLOCKS-1 or -EAGAIN */
@@ -143,6 +146,8 @@ int mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest
 int copy_in(void *dst, uaddr_t src, size_t bytes);        /* 0 or -EFAULT */
 int copy_out(uaddr_t dst, const void *src, size_t bytes); /* 0 or -EFAULT */
 int zero_out(uaddr_t dst, size_t bytes);
+/* For a tracer: private pages that the guest may only read or run take it as well, and are its own from then on. */
+int mm_poke(uaddr_t dst, const void *src, u32 bytes);     /* 0, -EFAULT, -ENOTHERE */
 /* NUL-terminated string, at most max bytes with the NUL: its length, -EFAULT, or -ENAMETOOLONG. */
 i64 strncpy_in(char *dst, uaddr_t src, size_t max);
 int access_prepare(uaddr_t a, size_t bytes, u32 access); /* fault in a whole range before side effects: 0 or -EFAULT */

@@ -49,8 +49,13 @@ void mm_args_set(struct mm *mm, const char *strings, u32 argv_bytes, u32 envp_by
   if (mm->args && !--mm->args->refs) kfree(mm->args);
   mm->args = kmalloc(sizeof(*mm->args) + argv_bytes + envp_bytes);
   if (!mm->args) return;
-  mm->args->refs = 1, mm->args->argv_bytes = argv_bytes, mm->args->envp_bytes = envp_bytes;
+  mm->args->refs = 1, mm->args->argv_bytes = argv_bytes, mm->args->envp_bytes = envp_bytes, mm->args->auxv_bytes = 0;
   memcpy(mm->args->strings, strings, argv_bytes + envp_bytes);
+}
+void mm_auxv_set(struct mm *mm, const u64 *words, u32 count) {
+  if (!mm->args) return;
+  mm->args->auxv_bytes = MIN(count, AUXV_WORDS) * (u32)sizeof *words;
+  memcpy(mm->args->auxv, words, mm->args->auxv_bytes);
 }
 
 void mm_get(struct mm *mm) { mm->refs++; }

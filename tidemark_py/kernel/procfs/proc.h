@@ -33,6 +33,7 @@ struct proc_file {
   int (*target)(const struct proc_node *n, struct inode **out, struct superblock **mount);
   i64 (*write)(const struct proc_node *n, const char *data, u32 bytes);    /* NULL: not writable */
   bool process_only; /* not below task/TID */
+  const struct ofd_ops *ops; /* not a text: for who may trace the process */
 };
 struct proc_tree {
   const struct proc_file *files;
@@ -60,6 +61,7 @@ int proc_show_net_route(struct text *t, const struct proc_node *n);
 int proc_show_net_inet6(struct text *t, const struct proc_node *n);
 int proc_show_net_sockets(struct text *t, const struct proc_node *n);
 int proc_show_net_unix(struct text *t, const struct proc_node *n);
+extern const struct ofd_ops proc_memory_ops;
 u32 proc_cpus(void);
 i32 proc_pid_of(const struct ofd *f); /* whose directory /proc/PID it is; 0: none */
 #define PROC_MEMORY_TOTAL_BYTES (2ull << 30) /* what a tab is told to have */

@@ -1,20 +1,22 @@
 /* process: the files of /proc/PID and /proc/PID/task/TID (proc_pid_stat(5) and its neighbours).
  *
  * Other processes' memory is out of reach: cmdline and environ show what exec copied, maps shows the areas.
- * Missing: smaps and pagemap (who knows the residency of pages is the process' own worker), auxv, io, mem, ns. */
+ * Missing: smaps and pagemap (who knows the residency of pages is the process' own worker), io, ns. */
 #include "proc.h"
 
 #define TICK_NS 10000000u /* CLK_TCK 100 */
 
 static char state_letter(const struct process *p, const struct thread *t) {
   if (p->state == PROCESS_ZOMBIE) return 'Z';
+  const struct thread *at = t ? t : thread_find(p->pid);
+  if (at && at->ptrace.tracer && at->ptrace.stop) return 't';
   if (p->state == PROCESS_STOPPED) return 'T';
   if (!t) return 'S';
   u32 word = t->record ? __atomic_load_n(&t->record->word, __ATOMIC_RELAXED) : THREAD_PARKED;
   return word == THREAD_USER || word == THREAD_KERNEL ? 'R' : 'S';
 }
 static const char *state_text(char letter) {
-  return letter == 'R' ? "R (running)" : letter == 'S' ? "S (sleeping)" : letter == 'T' ? "T (stopped)" : "Z (zombie)";
+  return letter == 'R' ? "R (running)" : letter == 't' ? "t (tracing stop)" : letter == 'S' ? "S (sleeping)" : letter == 'T' ? "T (stopped)" : "Z (zombie)";
 }
 static const char *name_of(const struct proc_node *n, const struct process *p, const struct thread *t) {
   return n->tid && t && t->name[0] ? t->name : p->name;
@@ -40,6 +42,12 @@ static int show_cmdline(struct text *t, const struct proc_node *n) {
 static int show_environ(struct text *t, const struct proc_node *n) {
   struct mm *mm = mm_of(node_process(n));
   if (mm && mm->args) text_add(t, mm->args->strings + mm->args->argv_bytes, mm->args->envp_bytes);
+  return 0;
+}
+
+static int show_auxv(struct text *t, const struct proc_node *n) {
+  struct mm *mm = mm_of(node_process(n));
+  if (mm && mm->args) text_add(t, (const char *)mm->args->auxv, mm->args->auxv_bytes);
   return 0;
 }
 
@@ -123,9 +131,9 @@ static int show_status(struct text *t, const struct proc_node *n) {
   const struct credentials *c = &p->cred;
   char letter = state_letter(p, th);
   text_add(t, "Name:\t", 6), add_name(t, name_of(n, p, th));
-  text_printf(t, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+  text_printf(t, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
               p->fs ? p->fs->umask : 0, state_text(letter), p->pid, n->tid ? n->tid : p->pid,
-              p->parent ? p->parent->pid : 0);
+              p->parent ? p->parent->pid : 0, th && th->ptrace.tracer ? th->ptrace.tracer->pid : 0);
   text_printf(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid, c->suid, c->fsuid,
               c->gid, c->egid, c->sgid, c->fsgid, p->fds ? p->fds->capacity : 0);
   for (u32 i = 0; i < c->group_count; i++) text_printf(t, "%u ", c->groups[i]);
@@ -269,6 +277,7 @@ int proc_show_fdinfo(struct text *t, const struct proc_node *n) {
 }
 
 static const struct proc_file files[] = {
+    {.path = "auxv", .show = show_auxv, .mode = 0400},
     {.path = "cgroup", .show = show_cgroup},
     {.path = "cmdline", .show = show_cmdline},
     {.path = "comm", .show = show_comm, .mode = 0644, .write = write_comm},
@@ -280,6 +289,7 @@ static const struct proc_file files[] = {
     {.path = "limits", .show = show_limits},
     {.path = "loginuid", .show = show_loginuid, .mode = 0644},
     {.path = "maps", .show = show_maps},
+    {.path = "mem", .mode = 0600, .ops = &proc_memory_ops},
     {.path = "mountinfo", .show = proc_show_mounts},
     {.path = "mounts", .show = proc_show_mounts},
     {.path = "oom_adj", .show = show_zero, .mode = 0644, .write = accept_number},

@@ -229,6 +229,11 @@ static void proc_evict(struct inode *ino) { kfree(ino->priv); }
 static int proc_open(struct inode *ino, struct ofd *ofd) {
   const struct proc_node *n = ino->priv;
   if (n->kind != PROC_FILE) return 0;
+  if (n->file && n->file->ops) {
+    const struct process *p = node_process(n);
+    ofd->ops = n->file->ops;
+    return !p ? -ESRCH : ptrace_may_access(p) ? -EACCES : 0;
+  }
   if ((ofd->flags & O_ACCMODE) != O_RDONLY && !(n->file->write && n->fd < 0)) return -EACCES;
   struct text *t = kzalloc(sizeof *t);
   if (!t) return -ENOMEM;

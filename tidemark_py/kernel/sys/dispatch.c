@@ -100,14 +100,32 @@ static NOINLINE i64 call_measured(const struct syscall_row *row, u64 nr, const u
   return r;
 }
 
+static inline void take_call(struct thread *t, u32 block) {
+  for (u32 i = 0; i < 6; i++) t->syscall_args[i] = cpu_x(block, 10 + i);
+  t->syscall_nr = cpu_x(block, 17);
+  t->syscall_pc = cpu_pc(block);
+  t->record->syscall = (u32)t->syscall_nr;
+}
+
+/* A tracer looks at the call first and may change it. false: it is not made (killed, or its number is -1 now). */
+static NOINLINE bool traced_call(struct thread *t, u32 block) {
+  kernel_lock();
+  ptrace_call_begins(t);
+  bool killed = t->killed;
+  kernel_unlock();
+  if (killed) return false;
+  take_call(t, block);
+  if (t->syscall_nr != ~0ull) return true;
+  cpu_set_pc(block, t->syscall_pc + 4);
+  return false;
+}
+
 u32 sys_dispatch(void) {
   struct thread *t = current;
   u32 block = t->regblock;
-  u64 nr = cpu_x(block, 17);
-  for (u32 i = 0; i < 6; i++) t->syscall_args[i] = cpu_x(block, 10 + i);
-  t->syscall_nr = nr;
-  t->syscall_pc = cpu_pc(block);
-  t->record->syscall = (u32)nr;
+  take_call(t, block);
+  if (UNLIKELY(__atomic_load_n(&t->ptrace.calls, __ATOMIC_RELAXED)) && !traced_call(t, block)) return STATUS_CONTINUE;
+  u64 nr = t->syscall_nr;
   t->in_guest_call = true;
   const struct syscall_row *row = row_of(nr);
   i64 r = UNLIKELY(watching() & WATCH_METRICS) ? call_measured(row, nr, t->syscall_args) : call(row, nr, t->syscall_args);

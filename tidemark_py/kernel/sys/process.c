@@ -120,6 +120,7 @@ i64 sys_waitid(i32 idtype, i32 id, uaddr_t infop, u32 options, uaddr_t rusage) {
     i32 s = r.status;
     info.si_status = r.code == CLD_EXITED      ? (s >> 8) & 0xff
                      : r.code == CLD_STOPPED   ? (s >> 8) & 0xff
+                     : r.code == CLD_TRAPPED   ? s >> 8
                      : r.code == CLD_CONTINUED ? SIGCONT
                                                : s & 0x7f;
     if (rusage_out(rusage, r.utime_ns)) return -EFAULT;

@@ -4,24 +4,13 @@
 #include "../mm/copy.h"
 #include "../task/errand.h"
 
-#define RETRY_NS 1000000ull
-
-/* ptrace(2), access mode ATTACH_REALCREDS. */
-static int may_look_into(const struct process *p) {
-  const struct credentials *me = &current->process->cred, *it = &p->cred;
-  if (p == current->process || credentials_capable(me, CAP_SYS_PTRACE)) return 0;
-  bool same = me->uid == it->uid && me->uid == it->euid && me->uid == it->suid && me->gid == it->gid &&
-              me->gid == it->egid && me->gid == it->sgid;
-  return same && p->dumpable == 1 ? 0 : -EPERM;
-}
-
 static i32 move(struct process *p, i32 pid, u64 address, bool write, u8 *data, u32 bytes) {
   for (;;) {
     if (process_find(pid) != p) return -ESRCH;
     i32 r = errand_memory(p, address, write, data, bytes);
     if (r != -EAGAIN) return r; /* else a page is on its way */
-    r = wait_park_killable(time_monotonic_ns() + RETRY_NS);
-    if (r && r != -ETIMEDOUT) return r;
+    r = errand_retry();
+    if (r) return r;
   }
 }
 
@@ -63,7 +52,7 @@ static i64 process_vm(i32 pid, uaddr_t local_iov, u64 liovcnt, uaddr_t remote_io
   if (!n && local.left) {
     const struct thread *t = thread_find(pid);
     struct process *p = t ? t->process : NULL;
-    n = !p || p->state == PROCESS_ZOMBIE ? -ESRCH : p->host || p->wasi ? -EPERM : may_look_into(p);
+    n = !p || p->state == PROCESS_ZOMBIE ? -ESRCH : p->host || p->wasi ? -EPERM : ptrace_may_access(p);
     for (u64 i = 0; i < riovcnt && n >= 0 && local.left; i++) {
       u64 bytes = MIN(remote[i].iov_len, local.left);
       if (!bytes) continue;

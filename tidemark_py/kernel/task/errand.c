@@ -8,12 +8,15 @@
 
 #include "../mm/errand.h"
 
+#define RETRY_NS 1000000ull
+
 struct errand {
   struct mm_errand base;
   struct list link;
   u32 id, kind;
   bool write, done, forgotten;
   bool inside; /* a guest thread waits for it, no role */
+  bool poke;   /* write where the guest may not */
   struct thread *target; /* STATE_THREAD, STATE_REGISTERS */
   i32 tid;
   u64 address;
@@ -151,7 +154,9 @@ static bool run(struct mm_errand *base) {
     finish(e, thread_errand(e));
     return true;
   }
-  i32 r = e->write ? copy_out(e->address, e->data, e->bytes) : copy_in(e->data, e->address, e->bytes);
+  i32 r = e->poke    ? mm_poke(e->address, e->data, e->bytes)
+          : e->write ? copy_out(e->address, e->data, e->bytes)
+                     : copy_in(e->data, e->address, e->bytes);
   if (r == -ENOTHERE) r = -EAGAIN; /* a page of a lazy layer: it is on its way now */
   finish(e, r ? r : e->write ? 0 : (i32)e->bytes);
   return true;
@@ -198,15 +203,15 @@ i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes
   return r ? r : (i32)e->id;
 }
 
-i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes) {
-  if (p->mm && p->mm == mm_current) return write ? copy_out(address, data, bytes) : copy_in(data, address, bytes);
+/* from: to be written; else to: read. */
+static i32 memory(struct process *p, u64 address, bool poke, const void *from, void *to, u32 bytes) {
   u8 *own = bytes > ERRAND_MEMORY_BYTES ? NULL : kmalloc(bytes);
   if (!own) return -ENOMEM;
-  if (write) memcpy(own, data, bytes);
+  if (from) memcpy(own, from, bytes);
   struct errand *e;
-  i32 r = begin(STATE_GUEST_MEMORY, p, address, write, own, bytes, &e);
+  i32 r = begin(STATE_GUEST_MEMORY, p, address, from, own, bytes, &e);
   if (r) return r;
-  e->inside = true;
+  e->inside = true, e->poke = poke;
   struct wait_entry entry = {.thread = current};
   wait_add(&done_inside, &entry);
   while (!e->done && !r) r = wait_park_killable(WAIT_FOREVER);
@@ -216,9 +221,22 @@ i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 by
     return -EINTR;
   }
   r = e->result < 0 ? e->result : 0;
-  if (!r && !write) memcpy(data, e->data, bytes);
+  if (!r && to) memcpy(to, e->data, bytes);
   errand_free(e);
   return r;
+}
+
+i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes) {
+  if (p->mm && p->mm == mm_current) return write ? copy_out(address, data, bytes) : copy_in(data, address, bytes);
+  return memory(p, address, false, write ? data : NULL, write ? NULL : data, bytes);
+}
+i32 errand_poke(struct process *p, u64 address, const void *data, u32 bytes) {
+  if (p->mm && p->mm == mm_current) return mm_poke(address, data, bytes);
+  return memory(p, address, true, data, NULL, bytes);
+}
+i32 errand_retry(void) {
+  i32 r = wait_park_killable(time_monotonic_ns() + RETRY_NS);
+  return r == -ETIMEDOUT ? 0 : r;
 }
 
 static struct errand *find(u32 id) {

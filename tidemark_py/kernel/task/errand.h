@@ -14,6 +14,9 @@ i32 errand_result(u32 id, const u8 **data);
  * -EOPNOTSUPP, -EAGAIN (a page of a lazy layer is on its way: again), -EINTR (killed), -ENOMEM. */
 i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes);
 #define ERRAND_MEMORY_BYTES 65536u
+/* Writing for a tracer: private pages that the guest itself may not write, too. */
+i32 errand_poke(struct process *p, u64 address, const void *data, u32 bytes);
+i32 errand_retry(void); /* after -EAGAIN, a moment later: 0, or -errno when the caller was killed */
 void errands_forget(void); /* those of a machine that was saved: nobody waits for them */
 void errand_end(u32 id); /* under way: its result is dropped when it comes */
 #endif

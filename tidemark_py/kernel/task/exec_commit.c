@@ -7,7 +7,6 @@
 #define STACK_FIRST_BYTES (128u << 10) /* mapped at once; the rest by faults */
 #define STACK_UNLIMITED_BYTES (256ull << 20)
 #define BRK_ROOM_BYTES (64ull << 20)
-#define AUXV_WORDS 48u
 /* riscv ELF_HWCAP: one bit per letter of the base ISA string: I M A F D C */
 #define HWCAP_IMAFDC ((1u << ('I' - 'A')) | (1u << ('M' - 'A')) | 1u | (1u << ('F' - 'A')) | (1u << ('D' - 'A')) | (1u << ('C' - 'A')))
 
@@ -119,6 +118,7 @@ static int write_stack(struct mm *mm, const struct exec_image *e, const struct p
   put_aux(&v, AT_EXECFN, filename);
   put_aux(&v, AT_NULL, 0);
   kassert(v.count - fixed <= AUXV_WORDS);
+  mm_auxv_set(mm, table + fixed, v.count - fixed);
   *sp = ALIGN_DOWN(at - (u64)v.count * 8, (u64)16);
   return copy_out(*sp, table, (size_t)v.count * 8);
 }
@@ -159,8 +159,10 @@ static void take_new_capabilities(struct credentials *c, bool is_setid) {
 
 static void take_new_ids(struct process *p, const struct exec_image *e) {
   struct credentials *c = &p->cred;
-  if (e->set_uid) c->euid = e->uid;
-  if (e->set_gid) c->egid = e->gid;
+  const struct process *tracer = current->ptrace.tracer;
+  bool setid = !tracer || credentials_capable(&tracer->cred, CAP_SYS_PTRACE); /* nobody gains rights through a tracee */
+  if (e->set_uid && setid) c->euid = e->uid;
+  if (e->set_gid && setid) c->egid = e->gid;
   take_new_capabilities(c, c->euid != c->uid || c->egid != c->gid);
   if (c->uid != c->euid || c->gid != c->egid) p->dumpable = 0, p->parent_death_signal = 0;
   else p->dumpable = 1;
@@ -219,6 +221,7 @@ u32 exec_commit(struct exec_image *e) {
   struct thread *t = current;
   struct process *p = t->process;
   u64 entry = 0, sp = 0, instructions;
+  i32 tid = t->tid;
   if (t->exec == e) t->exec = NULL;
   task_kill_other_threads();
   int r = -ENOMEM;
@@ -232,6 +235,7 @@ u32 exec_commit(struct exec_image *e) {
     cpu_reset(t->regblock, entry, sp);
     guest_head_st64(t->regblock + REG_INSTRET, instructions);
     event_post(EVENT_EXEC, p->pid, t->tid, 0, 0);
+    ptrace_exec_done(t, tid);
   } else {
     klog("%s: execve failed after the old program was gone (error %d): the process is killed", e->filename, -r);
     task_exit_group(SIGKILL);
@@ -248,6 +252,7 @@ void exec_move(struct thread *t) {
   struct process *p = t->process;
   struct mm *old = p->mm;
   task_kill_other_threads();
+  ptrace_detach(t, 0); /* modules are not traced */
   if (!t->exec->memory_limit && old->limit_bytes < old->max_guest_bytes) t->exec->memory_limit = old->limit_bytes;
   thread_count_instructions(t);
   p->instructions += t->record->instructions;

@@ -108,7 +108,7 @@ static void tell_parent(struct process *p, i32 code, i32 status, i32 signo) {
   signal_process(parent, signo, &info);
 }
 
-static i32 exit_info(i32 wait_status, i32 *code) {
+i32 process_exit_code(i32 wait_status, i32 *code) {
   if (!(wait_status & 0x7f)) {
     *code = CLD_EXITED;
     return (wait_status >> 8) & 0xff;
@@ -117,10 +117,19 @@ static i32 exit_info(i32 wait_status, i32 *code) {
   return wait_status & 0x7f;
 }
 
-/* A zombie meets its (new) parent: reaped at once or announced. */
-static void announce_zombie(struct process *p) {
-  i32 code, status = exit_info(p->exit_status, &code);
+static void tell_tracer(const struct process *p, i32 code, i32 status) {
+  struct signal_info info = {.signo = SIGCHLD, .code = code, .pid = p->pid, .uid = p->cred.uid, .status = status};
+  wait_wake(&p->tracer->child_wait, 0);
+  signal_process(p->tracer, SIGCHLD, &info);
+}
+
+void process_announce_zombie(struct process *p) {
+  i32 code, status = process_exit_code(p->exit_status, &code);
   struct process *parent = p->parent;
+  if (UNLIKELY(p->tracer)) {
+    tell_tracer(p, code, status);
+    return;
+  }
   bool reap = (p->adopted && parent->host) || parent_ignores(parent, p->exit_signal);
   bool silent = p->exit_signal == SIGCHLD && parent->actions && !parent->host &&
                 parent->actions->action[SIGCHLD - 1].handler == SIG_IGN;
@@ -137,7 +146,7 @@ static void orphan_children(struct process *p) {
     c->exit_signal = SIGCHLD;
     list_add_tail(&parent->children, &c->sibling);
     if (c->parent_death_signal) signal_process(c, c->parent_death_signal, NULL);
-    if (c->state == PROCESS_ZOMBIE) announce_zombie(c);
+    if (c->state == PROCESS_ZOMBIE && !c->tracer) process_announce_zombie(c);
   }
 }
 
@@ -147,11 +156,12 @@ static void process_end(struct process *p) {
   if (p->sid == p->pid) session_leader_exit(p);
   process_release_resources(p);
   session_check_orphaned(p);
+  ptrace_tracer_ends(p);
   orphan_children(p);
   p->state = PROCESS_ZOMBIE;
   pidfd_process_ended();
   event_post(EVENT_EXIT, p->pid, p->pid, p->exit_status, 0);
-  announce_zombie(p);
+  process_announce_zombie(p);
 }
 
 /* What a thread leaves to its process whether it ends by itself or its worker died. */
@@ -160,13 +170,16 @@ static void thread_account(struct thread *t) {
   struct process *p = t->process;
   p->instructions += t->record->instructions;
   p->utime_ns += thread_cpu_ns(t);
-  if (!p->group_exit && t->tid == p->pid) p->exit_status = (t->exit_code & 0xff) << 8;
+  i32 status = p->group_exit ? p->exit_status : (t->exit_code & 0xff) << 8;
+  if (t->tid == p->pid) p->exit_status = status;
+  ptrace_thread_ends(t, status);
 }
 
 bool thread_exit(void) {
   ASSERT_LOCKED();
   struct thread *t = current, *vfork_parent = t->vfork_parent;
   struct process *p = t->process;
+  ptrace_exit_event(t, p->group_exit ? p->exit_status : (t->exit_code & 0xff) << 8);
   struct mm *mm = p->mm;
   bool last = p->thread_count == 1;
   mm_errands_run(); /* those that want this thread */
@@ -273,16 +286,22 @@ static bool wait_selects(const struct process *p, i32 idtype, i32 id, u32 option
   return (p->exit_signal != SIGCHLD) == !!(options & __WCLONE);
 }
 
+static const struct process *tracer_of(const struct process *p) {
+  const struct thread *leader = thread_find(p->pid);
+  return leader && leader->process == p ? leader->ptrace.tracer : NULL;
+}
+
 /* What the caller can have of p now; 0 nothing. */
 static i32 wait_take(struct process *p, u32 options, struct wait_result *r) {
+  if (p->tracer) return 0; /* its tracer waits first */
   *r = (struct wait_result){.uid = p->cred.uid};
   r->utime_ns = p->utime_ns + p->child_utime_ns;
   i32 pid = p->pid;
   if (p->state == PROCESS_ZOMBIE && (options & WEXITED)) {
-    exit_info(p->exit_status, &r->code);
+    process_exit_code(p->exit_status, &r->code);
     r->status = p->exit_status;
     if (!(options & WNOWAIT)) process_reap(p);
-  } else if (p->stopped_event && (options & WSTOPPED)) {
+  } else if (p->stopped_event && (options & WSTOPPED) && tracer_of(p) != p->parent) {
     r->code = CLD_STOPPED, r->status = (p->stop_signal << 8) | 0x7f;
     if (!(options & WNOWAIT)) p->stopped_event = false;
   } else if (p->continued_event && (options & WCONTINUED)) {
@@ -300,6 +319,8 @@ static i64 wait_look(struct process *self, i32 idtype, i32 id, u32 options, stru
     i32 pid = wait_take(p, options, r);
     if (pid) return pid;
   }
+  i32 tid = ptrace_wait(self, idtype, id, options, r, &any);
+  if (tid) return tid;
   return any ? 0 : -ECHILD;
 }
 
@@ -332,7 +353,7 @@ void process_child_event(struct process *p, i32 code, i32 status) {
   p->continued_event = code == CLD_CONTINUED;
   event_post(code == CLD_STOPPED ? EVENT_STOP : EVENT_CONTINUE, p->pid, p->pid, status, 0);
   struct process *parent = p->parent;
-  if (!parent) return;
+  if (!parent || (code == CLD_STOPPED && tracer_of(p) == parent)) return;
   bool quiet = parent->actions && (parent->actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
   tell_parent(p, code, status, quiet ? 0 : SIGCHLD);
 }

@@ -172,6 +172,12 @@ static i64 clone_thread(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_
   guest_head_copy_out(t->regblock, block, REGBLOCK_BYTES);
   t->blocked = self->blocked;
   memcpy(t->name, self->name, sizeof t->name);
+  u32 event = ptrace_clone_event(flags, 0);
+  if (ptrace_child(t, flags, event)) {
+    mm_regblock_free(p->mm, t->regslot);
+    thread_discard(t);
+    return -ENOMEM;
+  }
   if (flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = child_tid;
   if (flags & CLONE_PARENT_SETTID) copy_out(parent_tid, &tid, sizeof tid);
   if (flags & CLONE_CHILD_SETTID) copy_out(child_tid, &tid, sizeof tid);
@@ -186,11 +192,12 @@ static i64 clone_thread(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_
     if (p->thread_count == 1) thread_wake(self);
     return r;
   }
+  if (event) ptrace_event_due(self, event, tid);
   return tid;
 }
 
 /* A child process of the caller with its tables shared or copied by flags; no memory yet. */
-static struct process *child_process(u64 flags, i32 exit_signal, struct thread **thread, i64 *error) {
+static struct process *child_process(u64 flags, i32 exit_signal, u32 event, struct thread **thread, i64 *error) {
   struct process *self = current->process, *parent = flags & CLONE_PARENT ? self->parent : self;
   *error = -EAGAIN;
   if (self->cred.uid != 0 && process_count_of(self->cred.uid) >= self->limits[RLIMIT_NPROC].cur) return NULL;
@@ -224,11 +231,16 @@ static struct process *child_process(u64 flags, i32 exit_signal, struct thread *
     t->sigaltstack_sp = current->sigaltstack_sp, t->sigaltstack_bytes = current->sigaltstack_bytes;
     t->sigaltstack_flags = current->sigaltstack_flags;
   }
+  if (ptrace_child(t, flags, event)) {
+    *error = -ENOMEM;
+    process_discard(p);
+    return NULL;
+  }
   *thread = t;
   return p;
 }
 
-static i64 clone_vfork(struct process *p, struct thread *t, u64 flags, u64 stack, uaddr_t child_tid, u64 tls) {
+static i64 clone_vfork(struct process *p, struct thread *t, u64 flags, u64 stack, uaddr_t child_tid, u64 tls, u32 event) {
   struct thread *self = current;
   struct mm *mm = self->process->mm;
   t->regslot = mm_regblock_alloc(mm);
@@ -253,6 +265,7 @@ static i64 clone_vfork(struct process *p, struct thread *t, u64 flags, u64 stack
   self->park_start_ns = time_monotonic_ns();
   self->in_guest_call = false;
   event_post(EVENT_SPAWN, p->pid, t->tid, 2, t->index);
+  ptrace_vfork_parent(self, event, p->pid);
   __atomic_store_n(&t->record->word, THREAD_KERNEL, __ATOMIC_SEQ_CST);
   current = t;
   return -ENORESULT;
@@ -369,7 +382,8 @@ i64 task_clone(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_tid, u64 
   if (flags & CLONE_THREAD) return clone_thread(flags, stack, parent_tid, child_tid, tls);
   struct thread *t;
   i64 error;
-  struct process *p = child_process(flags, exit_signal, &t, &error);
+  u32 event = ptrace_clone_event(flags, exit_signal);
+  struct process *p = child_process(flags, exit_signal, event, &t, &error);
   if (!p) return error;
   if (flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = child_tid;
   i32 pid = p->pid;
@@ -380,8 +394,9 @@ i64 task_clone(u64 flags, u64 stack, uaddr_t parent_tid, uaddr_t child_tid, u64 
     return fd;
   }
   struct fd_table *fds = current->process->fds;
-  i64 made = flags & CLONE_VM ? clone_vfork(p, t, flags, stack, child_tid, tls)
+  i64 made = flags & CLONE_VM ? clone_vfork(p, t, flags, stack, child_tid, tls, event)
                               : clone_fork(p, t, flags, stack, child_tid, tls);
   if (made < 0 && made != -ENORESULT && fd >= 0) fd_close(fds, fd);
+  if (made > 0 && event) ptrace_event_due(current, event, (i32)made);
   return made;
 }

@@ -22,6 +22,7 @@ i32 task_freeze(bool on) {
       if (threads[i].process && threads[i].host && &threads[i] != current) return -EBUSY;
     for (u32 i = 0; i < MAX_PROCESSES; i++)
       if (processes[i].state != PROCESS_FREE && processes[i].wasi) return -EOPNOTSUPP;
+    if (ptrace_anyone()) return -EBUSY; /* a stopped tracee is in the middle of something */
     if (!lazy_all_here()) return -EAGAIN;
   }
   freezing = on;

@@ -96,6 +96,7 @@ static u32 leave_kernel(void) {
       phase_end(METRIC_EXEC, began);
     }
     freeze_point(t);
+    if (UNLIKELY(t->ptrace.regs)) ptrace_leave(t);
     if (signal_deliver()) {
       t->registers_set = false;
       return STATUS_CONTINUE;

@@ -83,7 +83,8 @@ bool signal_is_pending(const struct thread *t) { return signal_waits(t) || (free
 bool signal_waits(const struct thread *t) {
   const struct process *p = t->process;
   if (p->pid == 1) return false;
-  return t->killed || t->registers_set || p->state == PROCESS_STOPPED || ((t->pending.set | p->pending.set) & ~t->blocked);
+  if (UNLIKELY(t->ptrace.interrupt)) return true;
+  return t->killed || t->registers_set || (p->state == PROCESS_STOPPED && !t->ptrace.group_done) || ((t->pending.set | p->pending.set) & ~t->blocked);
 }
 
 void signal_set_blocked(struct thread *t, sigset_bits mask) {
@@ -148,7 +149,10 @@ int signal_permission(const struct process *p, i32 signo) {
 static void resume_stopped(struct process *p) {
   if (p->state != PROCESS_STOPPED) return;
   p->state = PROCESS_RUNNING;
-  LIST_FOR(t, &p->threads, struct thread, link) thread_wake(t);
+  LIST_FOR(t, &p->threads, struct thread, link) {
+    ptrace_continued(t);
+    thread_wake(t);
+  }
   process_child_event(p, CLD_CONTINUED, SIGCONT);
 }
 
@@ -186,6 +190,12 @@ static bool module_dies(struct process *p, i32 signo, bool blocked) {
   return true;
 }
 
+/* A tracer sees signals before anybody asks whether they are ignored. */
+static bool is_traced(const struct process *p, const struct thread *t) {
+  if (!t) t = thread_find(p->pid);
+  return t && t->process == p && t->ptrace.tracer;
+}
+
 static int send(struct process *p, struct thread *t, i32 signo, const struct signal_info *info) {
   ASSERT_LOCKED();
   if (signo < 0 || signo > NSIG) return -EINVAL;
@@ -193,6 +203,7 @@ static int send(struct process *p, struct thread *t, i32 signo, const struct sig
   struct signal_info kernel = {.signo = signo, .code = 0x80}; /* SI_KERNEL */
   if (!info) info = &kernel;
   if (signo == SIGKILL) {
+    p->sigkilled = true;
     event_post(EVENT_SIGNAL, p->pid, t ? t->tid : 0, signo, info->pid);
     process_kill(p, SIGKILL);
     return 0;
@@ -201,7 +212,7 @@ static int send(struct process *p, struct thread *t, i32 signo, const struct sig
   bool blocked = false; /* a blocked signal is kept even when ignored: sigtimedwait may want it */
   LIST_FOR(each, &p->threads, struct thread, link) if (!t || each == t)
     blocked |= ((each->blocked | each->real_blocked) & SIGBIT(signo)) != 0;
-  if (is_ignored(p, signo) && !blocked) return 0;
+  if (is_ignored(p, signo) && !blocked && !is_traced(p, t)) return 0;
   if (t) {
     if (module_dies(p, signo, blocked)) return 0;
     pending_add(&t->pending, info);
@@ -292,6 +303,7 @@ static void deliver_to_handler(struct thread *t, i32 signo, const struct signal_
 
 static void stop(struct thread *t, i32 signo) {
   struct process *p = t->process;
+  t->ptrace.group_done = false;
   if (p->state == PROCESS_STOPPED) return;
   p->state = PROCESS_STOPPED;
   p->stop_signal = signo;
@@ -312,7 +324,7 @@ static void default_action(struct thread *t, i32 signo, const struct signal_info
 }
 
 static void park_while_stopped(struct thread *t) {
-  while (t->process->state == PROCESS_STOPPED && !t->killed) {
+  while (t->process->state == PROCESS_STOPPED && !t->killed && !t->ptrace.tracer) {
     freeze_point(t);
     __atomic_store_n(&t->record->word, THREAD_PARKED, __ATOMIC_SEQ_CST);
     thread_sleep(t);
@@ -327,13 +339,15 @@ bool signal_deliver(void) {
   __atomic_store_n(&t->poll, 0, __ATOMIC_SEQ_CST);
   for (;;) {
     if (t->killed) return false;
-    if (p->state == PROCESS_STOPPED) {
+    if (UNLIKELY(t->ptrace.tracer) && ptrace_trap(t)) continue;
+    if (p->state == PROCESS_STOPPED && !t->ptrace.group_done) {
       park_while_stopped(t);
       continue;
     }
     struct signal_info info;
     i32 signo = signal_dequeue(t, ~t->blocked, &info);
     if (!signo) break;
+    if (UNLIKELY(t->ptrace.tracer) && !(signo = ptrace_signal(t, signo, &info))) continue;
     struct signal_action *a = &p->actions->action[signo - 1];
     if (a->handler == SIG_IGN) continue;
     if (a->handler == SIG_DFL) {

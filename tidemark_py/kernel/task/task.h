@@ -8,6 +8,7 @@
 #include "../file/file.h"
 #include "../tty/tty.h"
 #include "../wait/wait.h"
+#include "ptrace.h"
 
 #define MAX_PROCESSES 512
 #define MAX_THREADS 512
@@ -104,6 +105,9 @@ struct process {
   u32 timer_slack_ns;
   u32 page_faults;
   u32 traced;           /* TRACE_ON_* (trace.h) */
+  struct process *tracer; /* of a leader that has ended, if not the parent: it waits first (ptrace.h) */
+  bool traces;          /* has, or had, tracees */
+  bool sigkilled;
   struct wasi *wasi;    /* runs a WebAssembly module: wasi/wasi.h; NULL: riscv64 */
   struct wasi_options *wasi_options; /* what a module would be given; shared by descendants, NULL: the defaults */
 };
@@ -161,6 +165,7 @@ struct thread {
   i32 exit_code;
   u64 affinity;         /* sched_setaffinity: kept */
   u32 module_argument;  /* what a module's further thread starts with */
+  struct ptrace ptrace;
   u32 free_next;        /* free list of slots: the longest free comes first */
 };
 
@@ -209,6 +214,8 @@ void process_set_parent(struct process *p, struct process *parent); /* the child
 void process_set_group(struct process *p, i32 pgid);
 void process_set_session(struct process *p, i32 sid);
 void process_reap(struct process *zombie);
+void process_announce_zombie(struct process *p); /* to its tracer, else its parent; reaped at once when that one ignores it */
+i32 process_exit_code(i32 wait_status, i32 *code); /* si_status; *code is CLD_* */
 u32 process_count_of(u32 uid);                  /* what RLIMIT_NPROC bounds */
 void process_kill(struct process *p, i32 wait_status); /* all its threads die on leaving the kernel */
 /* A guest memory slot: false at the cap; may park while one is being zeroed. A zombie's is closing until zeroed. */

@@ -78,6 +78,7 @@ struct thread *thread_new(struct process *p, i32 tid) {
 void thread_discard(struct thread *t) {
   struct process *p = t->process;
   signal_pending_clear(&t->pending);
+  ptrace_thread_free(t);
   LIST_FOR(e, &t->wait_entries, struct wait_entry, thread_link) wait_remove(e);
   if (t->host_fs) fs_context_put(t->host_fs);
   if (t->exec) exec_image_free(t->exec);
