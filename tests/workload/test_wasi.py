@@ -7,6 +7,7 @@ shell say; texts on stderr are ours.
 from __future__ import annotations
 
 import difflib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from tests.workload.conftest import HOSTS
 from tidemark_py.dev import guests, layer_build, pyodide_files, wheel_build
 from tidemark_py.dev.session import Command, Session
-from tidemark_py.dev.toolchain import node
+from tidemark_py.dev.toolchain import BUILD, node
 
 FILES = """mkdir: ok
 open: ok
@@ -46,6 +47,16 @@ missing: No such file or directory
 above: Operation not permitted
 """
 
+SERVED = """accepted a stream
+peeked go
+received good news
+sent 9, then errno 64
+the end: 0, hung up 1
+client: GOOD NEWS
+"""
+
+HELPERS = Path(__file__).with_name("helpers")
+HELPER_LAYER = BUILD / "helpers"
 REFERENCE = Path(__file__).with_name("wasi_reference.mjs")
 # Every call of preview 1 (modules/calls.c) on Node's own implementation, and what we answer instead and why.
 DIFFERENT = {
@@ -107,6 +118,13 @@ CASES = (
         126,
         '/foreign.wasm: unknown import: function "teleport" of module "elsewhere" is not provided\n',
     ),
+    Case(
+        "link_error",
+        "/mislinked.wasm",
+        "",
+        126,
+        "/mislinked.wasm: cannot be linked: ",
+    ),
     Case("no_start", "/library.wasm", "", 126, 'the module exports no function "_start" (it is a library'),
     Case("cut_off", "head -c 99 /show.wasm > /tmp/c; chmod +x /tmp/c; /tmp/c", "", 126, "/tmp/c: not a valid WebAssem"),
     Case(
@@ -131,6 +149,7 @@ CASES = (
         "spinning 143\n",
     ),
     Case("no_memory_to_share", "/threadless.wasm", "", 126, "it starts threads, but imports no shared memory for them"),
+    Case("sockets", "/serve /sockets.wasm", SERVED),
     Case("not_wasm", "printf '\\1asm' > /tmp/n; chmod +x /tmp/n; /tmp/n 2>/dev/null; test $? -gt 0"),
     Case("afterwards", "/broken.wasm trap 2>/dev/null; printf ok | /upper.wasm", "OK"),
 )
@@ -138,10 +157,14 @@ CASES = (
 
 @pytest.fixture(scope="module", params=HOSTS)
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    """busybox and the modules."""
+    """busybox, the modules, and a riscv64 program that gives a socket to another."""
+    HELPER_LAYER.mkdir(parents=True, exist_ok=True)
+    shutil.copy(guests.build(("riscv64",), HELPERS)["riscv64"]["serve"], HELPER_LAYER)
     wheel_build.build()
     pyodide_files.snapshot()
-    layers = [layer_build.layer_file(s) for s in ("deb:busybox-static", f"dir:{guests.modules()}")]
+    layers = [
+        layer_build.layer_file(s) for s in ("deb:busybox-static", f"dir:{guests.modules()}", f"dir:{HELPER_LAYER}")
+    ]
     with Session(layers, request.param) as s:
         yield s
 
@@ -173,6 +196,14 @@ def test_a_module_can_be_the_first_process(session: Session) -> None:
 def test_a_bare_loop_ends_at_the_time_limit(session: Session) -> None:
     """kill(2) from the host reaches a module that calls nobody."""
     assert run(session, Command(["/spin.wasm"], timeout_s=0.5))[1] == 137
+
+
+def test_a_module_given_no_directory_reaches_no_file(session: Session) -> None:
+    """Neither by an absolute path nor from where it is."""
+    out, code, _ = run(session, Command(["/files.wasm"], cwd="/tmp", preopens={}, timeout_s=60))
+    assert code == 0
+    assert {"mkdir: No such file or directory", "absolute: No such file or directory"} < set(out.splitlines())
+    assert "ok" not in out
 
 
 def test_every_call_as_elsewhere(session: Session, tmp_path: Path) -> None:
