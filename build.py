@@ -320,7 +320,7 @@ def suites_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def wasi_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("directory", type=Path, help="NAME.wasm, NAME.json: as the official test suite has them")
+    p.add_argument("directory", type=Path, nargs="?", help="NAME.wasm, NAME.json: as the official test suite has them")
     p.add_argument("--host", choices=("chromium", "node"), default="chromium")
 
 
