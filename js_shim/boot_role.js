@@ -71,7 +71,7 @@ async function boot(o) {
   }
   if (pyodide._api?.config) delete pyodide._api.config._loadSnapshot;
   const site = pyodide.runPython("import site, sys; p = site.getsitepackages()[0]; p in sys.path or sys.path.append(p); p");
-  pyodide.unpackArchive(new Uint8Array(o.sources), "zip", { extractDir: site });
+  writeFiles(pyodide.FS, site, o.sources);
   pyodide.pyimport("tidemark_py.host.baked").check();
   const shim = {
     instantiate,
@@ -87,6 +87,17 @@ async function boot(o) {
     copyIn: (memory, at, bytes) => new Uint8Array(memory.buffer).set(bytes, at),
   };
   pyodide.pyimport("tidemark_py.roles.boot").start(shim, o);
+}
+
+/** @param {any} fs Emscripten's @param {string} into @param {{ names: string[], sizes: number[], bytes: Uint8Array }} files bodies one after the other */
+function writeFiles(fs, into, { names, sizes, bytes }) {
+  let [at, made] = [0, ""];
+  for (const [n, name] of names.entries()) {
+    const path = `${into}/${name}`;
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (folder !== made) fs.mkdirTree((made = folder));
+    fs.writeFile(path, bytes.subarray(at, (at += sizes[n])));
+  }
 }
 
 /** @param {string} url */

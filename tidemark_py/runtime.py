@@ -182,7 +182,7 @@ class Runtime(MachineHandles, NetEvents):
             boot = {**options, "role": role, "peer_port": peer, "sources": sources}
             if role == "kernel_worker":
                 del boot["variant"]
-            worker.boot(boot, [sources] if peer is None else [sources, peer])
+            worker.boot(boot, [sources.bytes.buffer] if peer is None else [sources.bytes.buffer, peer])
 
     def _attach(self, role: str, raw: RawPort, worker: Any) -> None:
         """A role's port; `worker` is terminated by close()."""

@@ -3,6 +3,7 @@
  * The worker of a page's elements: Pyodide, the wheel, and tidemark_py.sdk.elements, which does the work and owns the messages
  * (here: progress, up and fatal).
  */
+import { unzip } from "./unzip.js";
 
 /** @type {any[]} */
 const early = [];
@@ -47,9 +48,9 @@ async function boot(base) {
   const indexURL = new URL("pyodide/", base).href;
   progress("Loading Python …", 0.15);
   const names = await (await fetch(new URL("files.json", base))).json();
-  const [{ loadPyodide }, wheel, snapshot] = await Promise.all([
+  const [{ loadPyodide }, files, snapshot] = await Promise.all([
     import(`${indexURL}pyodide.mjs`),
-    bytes(new URL(names.wheel, base).href),
+    bytes(new URL(names.wheel, base).href).then(unzip),
     bytes(new URL(names.snapshot, base).href).catch(() => null),
   ]);
   let pyodide;
@@ -62,11 +63,14 @@ async function boot(base) {
   delete pyodide._api?.config?._loadSnapshot;
   // where the snapshot's modules came from, so that both are one package
   const site = pyodide.runPython("import site; site.getsitepackages()[0]");
-  pyodide.unpackArchive(wheel, "zip", { extractDir: site });
+  for (const [name, body] of files) {
+    pyodide.FS.mkdirTree(`${site}/${name}`.replace(/\/[^/]*$/, ""));
+    pyodide.FS.writeFile(`${site}/${name}`, body);
+  }
   pyodide.pyimport("tidemark_py.host.baked").check();
   progress("Starting the kernel …", 0.5);
   const elements = pyodide.pyimport("tidemark_py.sdk.elements");
-  const serving = await elements.serve({ indexURL, snapshot, wheel, workers: await workers, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
+  const serving = await elements.serve({ indexURL, snapshot, workers: await workers, progress, post: (/** @type {any} */ m, /** @type {any} */ t) => scope.postMessage(m, t ?? []) });
   take = (m) => serving.take(m);
   scope.postMessage({ t: "up" });
   for (const m of early.splice(0)) take(m);

@@ -5,15 +5,13 @@ In a wheel they are package data (tidemark_py/_assets); in a checkout the shim s
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BootError
 
-__all__ = ["kernel_bytes", "one_script", "shim_urls", "sources_zip", "variant_bytes"]
+__all__ = ["kernel_bytes", "one_script", "role_sources", "shim_urls", "variant_bytes"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # In the order of their imports.
@@ -40,8 +38,7 @@ SCRIPTS = ("boot_thread.js", "boot_role.js")
 IMPORT = re.compile(r'(from\s+)"\./([\w/]+\.js)"')
 IMPORT_STATEMENT = re.compile(r'^import\s*\{([^}]*)\}\s*from\s*"\./([\w/]+\.js)";', re.M)
 EXPORT_STATEMENT = re.compile(r"^export (?=(?:async )?(?:const|function|class) (\w+))", re.M)
-# What a worker's roles import, and what a memory snapshot brings along (host/baked.py): without one file of that the
-# snapshot's modules are not trusted. The rest of the package stays where it is.
+# What a worker's roles import, with what that needs in a memory snapshot (host/baked.py); the rest stays where it is.
 ROLE_MODULES = ("__init__", "errors", "runtime", "runtime_fs", "tracing")
 ROLE_PACKAGES = ("abi", "channel", "frames", "host", "layers", "net", "process", "roles", "state")
 
@@ -107,13 +104,14 @@ def one_script(texts: dict[str, str], top: str) -> str:
     return "".join(out)
 
 
-def sources_zip() -> bytes:
-    """Our Python sources as a zip to unpack in a worker's site-packages."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
-        for name in ROLE_MODULES:
-            z.write(PACKAGE / f"{name}.py", f"tidemark_py/{name}.py")
-        for package in ROLE_PACKAGES:
-            for path in sorted((PACKAGE / package).rglob("*.py")):
-                z.write(path, f"tidemark_py/{path.relative_to(PACKAGE).as_posix()}")
-    return out.getvalue()
+def role_sources() -> tuple[list[str], list[int], bytes]:
+    """Our Python sources for a worker's site-packages: names, sizes, and the bodies one after the other.
+
+    No zip: packing and unpacking it in Python costs each start more than all its bytes are worth.
+    """
+    paths = [PACKAGE / f"{name}.py" for name in ROLE_MODULES]
+    for package in ROLE_PACKAGES:
+        paths += sorted((PACKAGE / package).rglob("*.py"))
+    bodies = [path.read_bytes() for path in paths]
+    names = [f"tidemark_py/{path.relative_to(PACKAGE).as_posix()}" for path in paths]
+    return names, [len(body) for body in bodies], b"".join(bodies)

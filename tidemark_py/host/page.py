@@ -91,9 +91,9 @@ async def shim_modules() -> dict[str, Any]:
     """The shim's modules that this thread uses itself, loaded once. Raises BootError."""
     if "modules" not in _shared:
         urls = _shared["urls"] = assets.shim_urls(_module_url)
-        load = run_js("(url) => import(url)")
+        load = run_js("(urls) => Promise.all(urls.map((url) => import(url)))")
         try:
-            _shared["modules"] = {name: await load(urls[name]) for name in SHIM_HERE}
+            _shared["modules"] = dict(zip(SHIM_HERE, await load(to_js([urls[n] for n in SHIM_HERE])), strict=True))
         except JsException as e:
             raise BootError(f"the shim could not be loaded: {text_of(e)}") from None
     modules: dict[str, Any] = _shared["modules"]
@@ -130,10 +130,11 @@ class PageHost:
         return cls(maker, _shared["urls"])
 
     def sources(self) -> Any:
-        """The package's sources as an ArrayBuffer of their own."""
+        """The package's sources for one worker, {names, sizes, bytes}; `bytes` may be transferred."""
         if "sources" not in _shared:
-            _shared["sources"] = assets.sources_zip()
-        return to_js(_shared["sources"]).buffer
+            _shared["sources"] = assets.role_sources()
+        names, sizes, bodies = _shared["sources"]
+        return to_js({"names": names, "sizes": sizes, "bytes": bodies}, dict_converter=js.Object.fromEntries)
 
     async def compile(self, kernel: Any) -> Any:
         """A WebAssembly.Module of bytes, a URL, a buffer, or None for the package's own. Raises BootError."""
