@@ -37,7 +37,7 @@ export class KernelPanic extends Error {
  * @property {() => void} holdLock for tests: as if this instance had thrown under the kernel lock
  * @property {() => string} panicText
  * @property {number} tls address of its TLS block
- * @property {Record<string, number>} address of thread_records, event_ring, counters
+ * @property {Record<string, number>} address of thread_records, counters
  */
 
 /** @param {WebAssembly.Memory} memory @param {number} address */
@@ -59,7 +59,7 @@ export function instantiate(o) {
   };
   /** @type {Record<string, any>} */
   let exports = {};
-  const address = { threadRecords: 0, eventRing: 0, counters: 0 };
+  const address = { threadRecords: 0, counters: 0 };
   const panicText = () => {
     const text = exports.tk_panic_message ? cString(memory, exports.tk_panic_message() >>> 0) : "";
     return text || "a kernel instance stopped while it held the kernel lock";
@@ -108,7 +108,6 @@ export function instantiate(o) {
     throw new Error(`kernel instance ${o.instance}: there are only ${exports.tk_max_instances()}`);
   }
   address.threadRecords = exports.tk_thread_records() >>> 0;
-  address.eventRing = exports.tk_event_ring() >>> 0;
   address.counters = exports.tk_counters() >>> 0;
   // The area is a stack that grows down, then the TLS block.
   const stackBytes = exports.tk_instance_stack_bytes();

@@ -33,12 +33,14 @@ static const struct scenario {
   u32 producers, records, bytes[MOST_RECORDS]; /* of record n of each producer */
   bool waits;                                 /* producers sleep when it is full; else they give the record up */
   u32 start;                                  /* where the counters begin: near their end, too */
+  bool stream;                                /* no records: bytes */
 } scenarios[] = {
-    {"spsc-waiting", 1, 4, {8, 16, 24, 4}, true, 0},
-    {"spsc-losing", 1, 4, {8, 24, 24, 12}, false, 0xFFFFFFC0u},
-    {"mpsc-waiting", 2, 2, {20, 8}, true, 0xFFFFFFD8u},
-    {"mpsc-losing", 2, 2, {24, 12}, false, 0},
-    {"mpsc-three", 3, 1, {16}, true, 0xFFFFFFF0u},
+    {"spsc-waiting", 1, 4, {8, 16, 24, 4}, true, 0, false},
+    {"spsc-losing", 1, 4, {8, 24, 24, 12}, false, 0xFFFFFFC0u, false},
+    {"mpsc-waiting", 2, 2, {20, 8}, true, 0xFFFFFFD8u, false},
+    {"mpsc-losing", 2, 2, {24, 12}, false, 0, false},
+    {"mpsc-three", 3, 1, {16}, true, 0xFFFFFFF0u, false},
+    {"stream", 1, 4, {40, 8, 56, 3}, false, 0xFFFFFFD0u, true},
 };
 static const struct scenario *scenario;
 
@@ -128,8 +130,42 @@ static void consume(void) {
   }
 }
 
+/* Byte n of a stream. */
+static u8 stream_byte(u32 n) { return (u8)(n * 5 + 1); }
+
+static void produce_stream(void) {
+  u32 put = 0;
+  for (u32 n = 0; n < scenario->records; n++)
+    for (u32 left = scenario->bytes[n], room; left;) {
+      u8 *to = stream_space(&world.queue, &room);
+      room = MIN(room, left);
+      for (u32 i = 0; i < room; i++) {
+        if (i == room / 2) step();
+        to[i] = stream_byte(put++);
+      }
+      if (room) stream_wrote(&world.queue, room);
+      left -= room;
+    }
+  world.taken[1] = (1u << scenario->records) - 1;
+}
+
+static void consume_stream(void) {
+  u32 total = 0, n;
+  for (u32 i = 0; i < scenario->records; i++) total += scenario->bytes[i];
+  for (u32 got = 0; got < total;) {
+    const u8 *from = stream_bytes(&world.queue, 0, &n);
+    for (u32 i = 0; i < n; i++) {
+      if (i == n / 2) step();
+      check(from[i] == stream_byte(got++), "a byte that was not put there");
+    }
+    if (n) stream_read(&world.queue, n);
+  }
+  check((stream_bytes(&world.queue, 0, &n), n) == 0, "bytes that nobody put");
+}
+
 static void run(u32 me) {
-  if (me) produce(me);
+  if (scenario->stream) me ? produce_stream() : consume_stream();
+  else if (me) produce(me);
   else consume();
   world.done[me] = true;
   for (;;) swapcontext(&world.context[me], &explorer);

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "tidemark_py" / "kernel" / "core" / "queue.h"
 INCLUDE = '#include "../../tidemark_py/kernel/core/queue.h"'
-SCENARIOS = ["spsc-waiting", "spsc-losing", "mpsc-losing"]
+SCENARIOS = ["spsc-waiting", "spsc-losing", "mpsc-losing", "stream"]
 LONG = ["mpsc-waiting", "mpsc-three"]
 COMMIT = "queue_put(head, QUEUE_COMMITTED | bytes);"
 MOVE = "queue_store(&q->tail, tail + skip + QUEUE_RECORD_BYTES(bytes));"
@@ -39,6 +39,16 @@ MISTAKES = {
         "false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) continue;",
         "q->tail = tail + skip + record;",
         "mpsc-losing",
+    ),
+    "a stream's room is what it would be were it empty": (
+        "u32 at = tail & (q->capacity - 1), room = q->capacity - (tail - queue_load(&q->head));",
+        "u32 at = tail & (q->capacity - 1), room = q->capacity;",
+        "stream",
+    ),
+    "a stream's bytes are read beyond the last": (
+        "*bytes = skip < used ? MIN(used - skip, q->capacity - at) : 0;",
+        "*bytes = used ? q->capacity - at : 0;",
+        "stream",
     ),
 }  # fmt: skip
 

@@ -106,7 +106,7 @@ def test_malformed_records_are_refused() -> None:
 class Errands:
     """A kernel that answers the record calls: one pipe, and one errand at a time."""
 
-    thread_records = event_ring = counters = 0
+    thread_records = counters = 0
 
     def __init__(self) -> None:
         self.staging = bytearray(1 << 20)
@@ -153,28 +153,37 @@ def test_records_come_at_once_or_when_the_errand_is_told() -> None:
         records.write(State.KERNEL_MEMORY, 0, 0, bytes(3 << 20))
 
 
-def test_event_reader_takes_what_is_new_and_counts_what_was_overwritten() -> None:
+def test_event_reader_takes_what_is_new_and_counts_what_found_no_room() -> None:
     kernel = FakeKernel()
-    reader = EventReader(kernel)
+    kernel.event(Event.EXIT, 9)  # nobody listened
+    reader = EventReader(kernel, 0x10000, 1 << 20)
+    reader.listen("test", 1 << Event.EXIT | 1 << Event.STOP)
     for pid in range(3):
         kernel.event(Event.EXIT, pid, a=pid << 8)
-    records, lost = reader.take()
+    kernel.event(Event.SIGNAL, 1)
+    records, lost = reader.take("test")
     assert [(e.seq, e.kind, e.pid, e.a) for e in parse_events(records)] == [
-        (1, "exit", 0, 0),
-        (2, "exit", 1, 256),
-        (3, "exit", 2, 512),
+        (2, "exit", 0, 0),
+        (3, "exit", 1, 256),
+        (4, "exit", 2, 512),
     ]
-    assert lost == 0 and reader.take() == (b"", 0)
+    assert lost == 0 and reader.take("test") == (b"", 0)
     for _ in range(EVENT_RING_RECORDS + 10):
         kernel.event(Event.STOP, 1)
-    records, lost = reader.take()
-    assert lost == 10 and next(parse_events(records)).seq == 14
+    records, lost = reader.take("test")
+    assert lost == 10 and next(parse_events(records)).seq == 6
 
 
-def test_instructions_of_a_reaped_child_come_from_its_event() -> None:
+def test_listeners_get_their_kinds_each_and_one_takes_nothing_from_another() -> None:
     kernel = FakeKernel()
-    kernel.event(Event.REAP, 5, 0, 777)
+    reader = EventReader(kernel, 0x10000, 1 << 20)
+    reader.listen("net", 1 << Event.NET_REFUSED)
+    reader.listen("page", 1 << Event.NET_REFUSED | 1 << Event.EXIT)
+    kernel.event(Event.NET_REFUSED, 5, a=7)
+    kernel.event(Event.EXIT, 5)
+    assert [e.kind for e in parse_events(reader.take("page")[0])] == ["net_refused", "exit"]
+    assert next(parse_events(reader.take_one("net", reader.last() - 1))).a == 7
+    assert reader.take_one("net", reader.last() - 1) == b""
+    reader.listen("page", 0)
     kernel.event(Event.EXIT, 6)
-    reader = EventReader(kernel)
-    assert reader.instructions_of_reaped(5) == 777
-    assert reader.instructions_of_reaped(6) == 0
+    assert reader.take("page") == (b"", 0) and kernel.events == []

@@ -42,7 +42,6 @@ class Kernel(Protocol):
     """The kernel instance of this worker. Every call may raise KernelPanic or InternalError, which are final."""
 
     thread_records: int
-    event_ring: int
     counters: int
 
     def syscall(self, nr: int, a0: float, a1: float, a2: float, a3: float, a4: float, a5: float) -> float:

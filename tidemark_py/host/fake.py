@@ -43,8 +43,7 @@ __all__ = ["FakeHost", "FakeKernel", "FakePort", "FakeProcess", "Program", "port
 
 SLOTS = 512
 COUNTERS, RECORDS = 4096, 8192
-EVENTS = RECORDS + SLOTS * ThreadRecord.BYTES
-BLOBS = EVENTS + EVENT_RING_RECORDS * EventRecord.BYTES
+BLOBS = RECORDS + SLOTS * ThreadRecord.BYTES
 PIPE_BYTES = 65536
 
 
@@ -154,7 +153,7 @@ class FakeKernel:
         self.programs = programs or {}
         self.memory = bytearray(BLOBS + (1 << 20))
         self.staging = bytearray(STAGING_BYTES)
-        self.thread_records, self.event_ring, self.counters = RECORDS, EVENTS, COUNTERS
+        self.thread_records, self.counters = RECORDS, COUNTERS
         self.notify: dict[int, Callable[[int, int], None]] = {}
         self.files: dict[str, bytes | str | None] = {"/": None, "/dev": None, "/dev/null": b"", "/bin": None}
         self.modes: dict[str, int] = {}
@@ -170,6 +169,9 @@ class FakeKernel:
         self.panic = ""
         self.generations = [0] * SLOTS
         self.seq = 0
+        self.events: list[bytes] = []
+        self.listened = self.events_lost = 0
+        self.child_instructions = 0
         self.blob_end = BLOBS
         self.layers: list[tuple[int, bytes, bytes]] = []
 
@@ -195,11 +197,14 @@ class FakeKernel:
         self.memory[COUNTERS : COUNTERS + KernelCounters.BYTES] = counters.pack()
 
     def event(self, kind: Event, pid: int, a: int = 0, b: int = 0) -> None:
-        """Write an event record."""
+        """An event: a record where somebody listens and there is room."""
         self.seq += 1
-        at = EVENTS + self.seq % EVENT_RING_RECORDS * EventRecord.BYTES
         record = EventRecord(seq=self.seq, time_ns=self.seq * 1000, kind=kind, pid=pid, tid=pid, ppid=1, a=a, b=b)
-        self.memory[at : at + EventRecord.BYTES] = record.pack()
+        if self.listened >> kind & 1:
+            if len(self.events) < EVENT_RING_RECORDS:
+                self.events.append(record.pack())
+            else:
+                self.events_lost += 1
         self.count(event_seq=self.seq)
 
     def tell(self, role: Role, kind: Notify, arg: int) -> None:
@@ -259,6 +264,28 @@ class FakeKernel:
     def tk_max_instances(self) -> int:
         """As many as the real one."""
         return 160
+
+    def tk_events(self, kinds: float) -> int:
+        """event_listen"""
+        self.listened = int(kinds)
+        return 0
+
+    def tk_events_lost(self) -> int:
+        """event_lost"""
+        lost, self.events_lost = self.events_lost, 0
+        return lost
+
+    def tk_events_take(self, to: float, size: float) -> int:
+        """event_take"""
+        count = min(len(self.events), int(size) // EventRecord.BYTES)
+        data = b"".join(self.events[:count])
+        del self.events[:count]
+        self.write(int(to), data)
+        return len(data)
+
+    def tk_child_instructions(self) -> int:
+        """Of those that were waited for."""
+        return self.child_instructions
 
     def tk_root_new(self, base: float) -> int:
         """A number."""
@@ -557,6 +584,7 @@ class FakeKernel:
         self.count(processes=1 + len(self.processes) + len(self.zombies))
         self.write(status_at, struct.pack("<i", status))
         self.write(usage_at, bytes(144))
+        self.child_instructions += 1000 + found
         self.event(Event.REAP, found, status, 1000 + found)
         return found
 

@@ -27,7 +27,6 @@ class KernelInstance:
         self._syscall: Any = syscall
         self._staging = js.Uint8Array.new(staging.buffer, head, STAGING_BYTES)
         self.thread_records = int(address.threadRecords)
-        self.event_ring = int(address.eventRing)
         self.counters = int(address.counters)
 
     def _lost(self, error: JsException) -> Exception:

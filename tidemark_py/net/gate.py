@@ -11,6 +11,7 @@ import errno
 
 from ..abi.gen import linux
 from ..abi.gen import messages as m
+from ..abi.gen.abi import Event
 from ..channel.port import Port
 from ..channel.wire import linux_error
 from ..state.calls import KernelCalls
@@ -39,6 +40,10 @@ class NetGate:
         self._names = -1
         self._askers: dict[int, tuple[str, int]] = {}
         self._next_query = 0
+
+    def listen(self) -> None:
+        """The kernel is up: hear of what finds no way out. Raises OSError(ENOMEM)."""
+        self._events.listen("net", 1 << Event.NET_REFUSED)
 
     def open(self) -> None:
         """From now on what wants out is asked about. Raises OSError (EADDRINUSE: a guest serves names itself)."""
@@ -79,7 +84,7 @@ class NetGate:
     def refused(self, low: int) -> None:
         """NOTIFY_NET_REFUSED: the page logs it."""
         last = self._events.last()
-        record = self._events.read(last - (last - low) % (1 << 32))
+        record = self._events.take_one("net", last - (last - low) % (1 << 32))
         for event in parse_events(record):
             if event.b >> 33 & 1:
                 self._page.send(

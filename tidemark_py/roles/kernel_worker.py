@@ -39,6 +39,7 @@ R = TypeVar("R")
 ROLE = "kernel_worker"
 INIT = 1
 EVENT_SECONDS = 0.02
+EVERY_EVENT = 0xFFFFFFFF
 KILL_SECONDS = 0.004
 
 
@@ -66,7 +67,7 @@ class KernelWorker:
         self._layers: dict[int, LayerReference] = {}  # by address: bodies that a saved machine can name
         self._saver = MachineSaver(kernel, host, self.records, self._layers)
         self._restorer = MachineRestorer(kernel, host, memories_cap, guest_max_pages, jit) if restoring else None
-        self._events = EventReader(kernel)
+        self._events = EventReader(kernel, DATA, DATA_BYTES)
         self.net = NetGate(self.calls, self.page, self._events)
         self.fetcher = LayerFetcher(
             kernel, host, self.page.send, lambda text: self.page.send(m.RuntimeLogged("layers", text))
@@ -92,6 +93,7 @@ class KernelWorker:
             result = int(self._kernel.call(name, *arguments))
             if result < 0:
                 raise linux_error(-result, text=f"{name} failed with -{-result}")
+        self.net.listen()
         self.page.send(m.RuntimeReady(ROLE))
 
     # ---- notifications ----
@@ -119,6 +121,8 @@ class KernelWorker:
                 self.fetcher.wanted()
             elif kind == Notify.ERRAND:
                 self.records.done(int(arg))
+            elif kind == Notify.EVENT:
+                self._events.drain()
             elif kind == Notify.TRACE:
                 self._send_trace()
             elif kind == Notify.CRASH:
@@ -671,6 +675,7 @@ class KernelWorker:
         references = self._restoring.start()
         self._restorer = None
         self._layers.update({r.address: r for r in references})
+        self.net.listen()
         self._reap()
         return m.MachineStartReply()
 
@@ -682,16 +687,16 @@ class KernelWorker:
     def event_listen(self, message: m.EventListen) -> m.EventListenReply:
         """From the next event on."""
         start = message.on and not self._listening
+        self._events.listen("page", EVERY_EVENT if message.on else 0)
         self._listening = message.on
         if start:
-            self._events.skip_to_end()
             self._host.call_later(EVENT_SECONDS, self._send_events)
-        return m.EventListenReply(self._events.seq)
+        return m.EventListenReply(self._events.last())
 
     def _send_events(self) -> None:
         if not self._listening or self._over:
             return
-        records, lost = self._events.take()
+        records, lost = self._events.take("page")
         if records or lost:
             self.page.send(m.EventRecorded(records, lost))
         self._host.call_later(EVENT_SECONDS, self._send_events)

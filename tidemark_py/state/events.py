@@ -1,21 +1,22 @@
-"""The event ring: lifecycle records that kernel instances write and everybody may read (layout event_record).
+"""The event ring: lifecycle records that kernel instances write (layout event_record) while somebody listens.
 
-Sequence n stands at index n % EVENT_RING_RECORDS and is written seq = 0, body, seq = n: a reader takes a record only
-when it says the expected number.
+The ring is a queue (kernel/core/queue.h) with one consumer; what found no room in it is counted.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..abi.gen.abi import EVENT_RING_RECORDS, Event, EventRecord, KernelCounters
+from ..channel.wire import linux_error
 from ..host.contract import Kernel
 
 __all__ = ["EventReader", "RuntimeEvent", "parse_events"]
 
-BATCH = 256
+SEQ, KIND = struct.Struct("<Q"), struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,53 +44,74 @@ def parse_events(records: bytes) -> Iterator[RuntimeEvent]:
         yield RuntimeEvent(r.seq, r.time_ns, kind, r.pid, r.tid, r.ppid, r.a, r.b)
 
 
-class EventReader:
-    """A reader's place in the ring. owner: whoever made it."""
+@dataclass(slots=True)
+class _Listener:
+    """One who listens: what came for it and was not taken yet, raw."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    kinds: int = 0
+    lost: int = 0
+    records: deque[bytes] = field(default_factory=deque)
+
+
+class EventReader:
+    """The ring's consumer. owner: the kernel worker. Only what somebody listens to is recorded."""
+
+    def __init__(self, kernel: Kernel, staging: int, staging_bytes: int) -> None:
         self._kernel = kernel
-        self.seq = 0
+        self._staging, self._staging_bytes = staging, staging_bytes
+        self._listeners: dict[str, _Listener] = {}
 
     def last(self) -> int:
-        """Number of the newest event."""
+        """Number of the newest event, whether anybody listened or not."""
         at = self._kernel.counters + KernelCounters.OFFSET["event_seq"]
         return int.from_bytes(self._kernel.peek(at, 8), "little")
 
-    def skip_to_end(self) -> None:
-        """Start with the next event."""
-        self.seq = self.last()
+    def listen(self, who: str, kinds: int) -> None:
+        """`who` wants these kinds (1 << Event) from now on; 0: none any more. Raises OSError(ENOMEM)."""
+        self.drain()
+        self._listeners[who] = _Listener(kinds)
+        wanted = 0
+        for each in self._listeners.values():
+            wanted |= each.kinds
+        if (result := int(self._kernel.call("tk_events", wanted))) < 0:
+            raise linux_error(-result)
 
-    def read(self, seq: int) -> bytes:
-        """Record `seq` raw, or b"" when it is not there (any more)."""
-        at = self._kernel.event_ring + seq % EVENT_RING_RECORDS * EventRecord.BYTES
-        record = self._kernel.peek(at, EventRecord.BYTES)
-        again = self._kernel.peek(at, 8)
-        return record if record[:8] == again == struct.pack("<Q", seq) else b""
+    def drain(self) -> None:
+        """Empty the ring; what is kept for a listener is bounded as well: the oldest are given up."""
+        while size := int(self._kernel.call("tk_events_take", self._staging, self._staging_bytes)):
+            if size < 0:
+                raise linux_error(-size)
+            data = self._kernel.read(self._staging, size)
+            for at in range(0, size, EventRecord.BYTES):
+                self._found(data[at : at + EventRecord.BYTES])
+        lost = int(self._kernel.call("tk_events_lost"))
+        for each in self._listeners.values():
+            each.lost += lost if each.kinds else 0
 
-    def take(self) -> tuple[bytes, int]:
-        """(new records, how many were lost); at most BATCH."""
-        end = self.last()
-        lost = max(0, end - self.seq - EVENT_RING_RECORDS)
-        self.seq += lost
-        records: list[bytes] = []
-        while self.seq < end and len(records) < BATCH:
-            record = self.read(self.seq + 1)
-            if not record and end - self.seq < EVENT_RING_RECORDS // 2:
-                break  # being written
-            self.seq += 1
-            if record:
-                records.append(record)
-            else:
-                lost += 1
-        return b"".join(records), lost
+    def _found(self, record: bytes) -> None:
+        (kind,) = KIND.unpack_from(record, EventRecord.OFFSET["kind"])
+        for each in self._listeners.values():
+            if each.kinds >> kind & 1:
+                each.records.append(record)
+                if len(each.records) > EVENT_RING_RECORDS:
+                    each.records.popleft()
+                    each.lost += 1
 
-    def instructions_of_reaped(self, pid: int) -> int:
-        """What the last reap event of `pid` counted; 0 when it is not in the ring any more."""
-        end = self.last()
-        for seq in range(end, max(0, end - BATCH), -1):
-            raw = self.read(seq)
-            if raw:
-                record = EventRecord.unpack(raw)
-                if record.kind == Event.REAP and record.pid == pid:
-                    return record.b
-        return 0
+    def take(self, who: str) -> tuple[bytes, int]:
+        """(new records, how many were lost, of whatever kind)."""
+        self.drain()
+        listener = self._listeners[who]
+        records, lost = b"".join(listener.records), listener.lost
+        listener.records.clear()
+        listener.lost = 0
+        return records, lost
+
+    def take_one(self, who: str, seq: int) -> bytes:
+        """Record `seq`, raw, and with it all before it are taken; b"" when it is not there."""
+        self.drain()
+        records = self._listeners[who].records
+        while records and (got := SEQ.unpack_from(records[0])[0]) <= seq:
+            record = records.popleft()
+            if got == seq:
+                return record
+        return b""

@@ -369,7 +369,7 @@ class Notify(IntEnum):
     EXITED = 2  # owner: sent by the worker's shim when tk_run ended; arg = thread slot
     WATCH = 3  # kernel worker: watch arg is ready
     CHILD = 4  # kernel worker: a child of init changed state; arg = pid
-    EVENT = 5  # owner: new events in the ring (sent when somebody listens)
+    EVENT = 5  # kernel worker: the event ring is half full (tk_events_take)
     TRACE = 10  # kernel worker: trace records wait (tk_trace_take)
     CRASH = 11  # kernel worker: a crash report waits (tk_crash_take); arg = pid
     FETCH = 7  # kernel worker: lazy layer arg wants chunks (tk_fetch_next)
@@ -1288,7 +1288,7 @@ class ThreadRecord:
 
 @dataclass(slots=True)
 class EventRecord:
-    """One lifecycle event in the event ring: sequence n stands at index n % EVENT_RING_RECORDS; read seq, body, seq."""
+    """One lifecycle event: a record of the event ring, which is a shared_queue."""
 
     STRUCT: ClassVar[struct.Struct] = struct.Struct("<QQIiiiqq")
     BYTES: ClassVar[int] = 48

@@ -1,10 +1,14 @@
-/* queue: bounded queues of byte records without locks (layouts.toml: shared_queue). One implementation for both kinds:
+/* queue: bounded queues between workers without locks (layouts.toml: shared_queue). One implementation for the kernel's
+ * events and traces, guests' stdio, and what pages and Python queue; of byte records:
  *   SPSC  one producer, one consumer: both wait-free. The producer writes, then moves `tail`.
  *   MPSC  many producers: each takes its place by moving `tail` (lock-free), writes, then marks the record whole; the
  *         consumer takes records in the order of their places and stops at one that is not whole. It wipes what it took,
  *         so that a head of a former lap is never taken for a new one.
  * Back-pressure: a full queue takes nothing (NULL) and the producer says what follows: count it as lost, come again, or
  * sleep on `popped` until the consumer has taken something. No record is half there, none overtakes another.
+ * The third kind has no records: a stream of bytes (below), which pipes and terminals are, an SPSC queue whose ends the
+ * kernel lock gives to one thread at a time, many as may have them open. What a terminal's line is typed into is no queue:
+ * it is edited from behind (tty/ldisc.c). A frame channel keeps the newest only (ipc/frame.c).
  * A producer must not die between queue_begin and queue_end of an MPSC queue: no worker is ended inside the kernel.
  *
  * The same in JavaScript: js_shim/queue.js; every interleaving of this file: tests/kernel/queue_test.c, which defines
@@ -50,6 +54,9 @@ static inline void queue_init(struct shared_queue *memory, u32 capacity, bool ma
   memset(memory, 0, sizeof *memory + (many ? capacity : 0));
   memory->capacity = capacity, memory->many = many;
 }
+
+/* Bytes between its ends, heads and padding with them. */
+static inline u32 queue_used(const struct shared_queue *q) { return queue_load(&q->tail) - queue_load(&q->head); }
 
 /* The largest record that an empty queue always has room for: what does not wrap. */
 static inline u32 queue_most(const struct shared_queue *q) { return q->capacity / 2 - QUEUE_HEAD_BYTES; }
@@ -150,5 +157,52 @@ static inline u8 *queue_begin_wait(struct shared_queue *q, u32 bytes) {
   }
   queue_add(&q->producer_waits, ~0u);
   return record;
+}
+
+/* ---- streams: the same words for bytes without records, as stdio is. One producer, one consumer, both wait-free; a queue
+ * made with many = false, used by these alone. Pieces are what lies in one row, so two may be needed for all. Nobody sleeps
+ * here: whose stream it is has wait queues for that. ---- */
+
+/* Where the next bytes go, and how many fit there; 0: full. Then write some of them and say so. */
+static inline u8 *stream_space(struct shared_queue *q, u32 *bytes) {
+  u32 tail = q->tail; /* ours */
+  u32 at = tail & (q->capacity - 1), room = q->capacity - (tail - queue_load(&q->head));
+  *bytes = MIN(room, q->capacity - at);
+  return queue_bytes(q) + at;
+}
+static inline void stream_wrote(struct shared_queue *q, u32 bytes) { queue_store(&q->tail, q->tail + bytes); }
+
+/* The bytes from the `skip`th oldest on, and how many lie there in a row; 0: there are no more. */
+static inline const u8 *stream_bytes(struct shared_queue *q, u32 skip, u32 *bytes) {
+  u32 head = q->head; /* ours */
+  u32 used = queue_load(&q->tail) - head, at = (head + skip) & (q->capacity - 1);
+  *bytes = skip < used ? MIN(used - skip, q->capacity - at) : 0;
+  return queue_bytes(q) + at;
+}
+static inline void stream_read(struct shared_queue *q, u32 bytes) { queue_store(&q->head, q->head + bytes); }
+
+/* The producer takes back what it put last, of bytes that the consumer has not taken: who holds both ends knows them. */
+static inline void stream_drop_newest(struct shared_queue *q, u32 bytes) { queue_store(&q->tail, q->tail - bytes); }
+
+/* Who holds both ends may begin at the start of its bytes again, so that what comes next lies in one row. */
+static inline void stream_rewind(struct shared_queue *q) { q->head = q->tail = 0; }
+
+/* Up to `bytes` of them copied, not taken. */
+static inline u32 stream_peek(struct shared_queue *q, u8 *to, u32 bytes) {
+  u32 done = 0, n;
+  for (const u8 *from; done < bytes && (from = stream_bytes(q, done, &n), n); done += MIN(n, bytes - done))
+    memcpy(to + done, from, MIN(n, bytes - done));
+  return done;
+}
+/* All of them, or as many as fit. */
+static inline u32 stream_put(struct shared_queue *q, const u8 *from, u32 bytes) {
+  u32 done = 0, n;
+  for (u8 *to; done < bytes && (to = stream_space(q, &n), n);) {
+    n = MIN(n, bytes - done);
+    memcpy(to, from + done, n);
+    stream_wrote(q, n);
+    done += n;
+  }
+  return done;
 }
 #endif

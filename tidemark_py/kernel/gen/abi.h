@@ -2328,7 +2328,7 @@
 #define NOTIFY_EXITED 2 /* owner: sent by the worker's shim when tk_run ended; arg = thread slot */
 #define NOTIFY_WATCH 3 /* kernel worker: watch arg is ready */
 #define NOTIFY_CHILD 4 /* kernel worker: a child of init changed state; arg = pid */
-#define NOTIFY_EVENT 5 /* owner: new events in the ring (sent when somebody listens) */
+#define NOTIFY_EVENT 5 /* kernel worker: the event ring is half full (tk_events_take) */
 #define NOTIFY_TRACE 10 /* kernel worker: trace records wait (tk_trace_take) */
 #define NOTIFY_CRASH 11 /* kernel worker: a crash report waits (tk_crash_take); arg = pid */
 #define NOTIFY_FETCH 7 /* kernel worker: lazy layer arg wants chunks (tk_fetch_next) */
@@ -2451,7 +2451,7 @@
 #define WASI_CAPABILITY_SAY_BEFORE 0x100 /* READY is said before _start */
 #define WASI_CAPABILITY_SAY_AFTER 0x200 /* READY is said after the exported function ready, called before _start, has returned */
 
-#define EVENT_RING_RECORDS 0x1000
+#define EVENT_RING_RECORDS 0x1000 /* the event ring has room for so many at least */
 #define JOURNAL_VERSION 1 /* of the records of a kept file system */
 #define LAYER_MAGIC 0x524c4454 /* 'TDLR' */
 #define LAYER_VERSION 1
@@ -2514,9 +2514,9 @@ _Static_assert(offsetof(struct thread_record, instructions) == 48, "thread_recor
 _Static_assert(offsetof(struct thread_record, syscall) == 56, "thread_record.syscall");
 _Static_assert(offsetof(struct thread_record, image) == 60, "thread_record.image");
 
-/* One lifecycle event in the event ring: sequence n stands at index n % EVENT_RING_RECORDS; read seq, body, seq. owner: kernel/task/event.c */
+/* One lifecycle event: a record of the event ring, which is a shared_queue. owner: kernel/task/event.c */
 struct event_record {
-  u64 seq; /* 1, 2, ... ; 0 while being written */
+  u64 seq; /* 1, 2, ... of all kinds */
   u64 time_ns; /* CLOCK_MONOTONIC */
   u32 kind; /* EVENT_* */
   i32 pid; /* process */

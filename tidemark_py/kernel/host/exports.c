@@ -26,7 +26,6 @@ u32 EXPORT(tk_instance_area)(void) { return (u32)(uintptr_t)instance_area(0); }
 u32 EXPORT(tk_instance_area_bytes)(void) { return INSTANCE_AREA_BYTES; }
 u32 EXPORT(tk_instance_stack_bytes)(void) { return INSTANCE_STACK_BYTES; }
 u32 EXPORT(tk_thread_records)(void) { return (u32)(uintptr_t)thread_records; }
-u32 EXPORT(tk_event_ring)(void) { return (u32)(uintptr_t)event_ring; }
 u32 EXPORT(tk_counters)(void) { return (u32)(uintptr_t)&counters; }
 u32 EXPORT(tk_panic_message)(void) { return (u32)(uintptr_t)panic_text; }
 u32 EXPORT(tk_max_instances)(void) { return MAX_INSTANCES; }
@@ -242,6 +241,20 @@ void EXPORT(tk_handled)(u32 role, u32 kind, u32 arg) {
   HOLD_LOCK;
   message_handled(role, kind, arg);
 }
+i32 EXPORT(tk_events)(u32 kinds) {
+  HOLD_LOCK;
+  return event_listen(kinds);
+}
+u32 EXPORT(tk_events_lost)(void) {
+  HOLD_LOCK;
+  return event_lost();
+}
+i32 EXPORT(tk_events_take)(u32 to, u32 bytes) {
+  HOLD_LOCK;
+  return (i32)event_take(to, bytes);
+}
+/* Instructions of all children that this process has waited for, and of theirs. */
+double EXPORT(tk_child_instructions)(void) { return (double)current->process->child_instructions; }
 i32 EXPORT(tk_trace_take)(u32 to, u32 bytes) {
   HOLD_LOCK;
   return (i32)trace_take(to, bytes);

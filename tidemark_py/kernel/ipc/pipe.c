@@ -1,19 +1,20 @@
 /* pipe: pipes and fifos (pipe(7), fifo(7), pipe(2), F_SETPIPE_SZ of fcntl(2)).
  *
- * Owns: struct pipe, a byte ring that starts empty and grows by doubling up to its limit (64 KiB unless F_SETPIPE_SZ),
- * so that an idle pipe costs one small allocation. Called by sys/pipe.c, by file/ for S_IFIFO, by procfs for names.
+ * Owns: struct pipe, a stream (core/queue.h) that starts empty and grows by doubling up to its limit (64 KiB unless
+ * F_SETPIPE_SZ), so that an idle pipe costs one small allocation. Its ends belong to whoever holds the kernel lock. Called by sys/pipe.c, by file/ for S_IFIFO, by procfs for names.
  * Writes of at most PIPE_BUF bytes are atomic. A write without readers returns -EPIPE; sys/ raises SIGPIPE.
  * Wake-ups go out on edges only, as Linux does it: readers when data appears in an empty pipe, writers when PIPE_BUF
  * bytes are free again. (A pipe that somebody polls wakes at every write: edge-triggered epoll counts on it.)
  * Missing: O_DIRECT packet mode. */
 #include "pipe.h"
 
+#include "../core/queue.h"
+
 #define PIPE_DEFAULT_BYTES 65536u
 
 struct pipe {
-  u8 *ring;             /* `size` bytes in whole pages; NULL until the first write */
-  u32 size, limit;      /* bytes: now; at most */
-  u32 head, used;       /* read position; bytes in it */
+  struct shared_queue *ring; /* NULL until the first write */
+  u32 limit;                 /* bytes it may hold */
   u32 readers, writers; /* open descriptions by access mode */
   u32 reader_opens, writer_opens; /* ever: a fifo's opener may meet a peer that has left already */
   bool polled;
@@ -37,47 +38,61 @@ static struct pipe *pipe_make(struct inode *ino) {
   return p;
 }
 
+static u32 ring_pages(u32 bytes) { return bytes / PAGE_BYTES + 1; } /* the first one: the queue's words */
+static struct shared_queue *ring_new(u32 bytes) {
+  struct shared_queue *ring = kpages_alloc(ring_pages(bytes));
+  if (ring) queue_init(ring, bytes, false);
+  return ring;
+}
+static void ring_free(struct shared_queue *ring) {
+  if (ring) kpages_free(ring, ring_pages(ring->capacity));
+}
+static u32 pipe_size(const struct pipe *p) { return p->ring ? p->ring->capacity : 0; }
+static u32 pipe_used(const struct pipe *p) { return p->ring ? queue_used(p->ring) : 0; }
+
 static void pipe_free(struct pipe *p) {
   list_remove(&p->link);
   if (p->inode->ops == &pipe_inode_ops) p->inode->priv = NULL;
-  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
+  ring_free(p->ring);
   kfree(p);
 }
 
 /* Give the ring `size` bytes, which hold what is in it. No memory: the pipe stays as it is. */
 static bool pipe_resize(struct pipe *p, u32 size) {
-  u8 *ring = kpages_alloc(size / PAGE_BYTES);
+  struct shared_queue *ring = ring_new(size);
   if (!ring) return false;
-  u32 first = p->ring ? MIN(p->used, p->size - p->head) : 0;
-  if (first) memcpy(ring, p->ring + p->head, first);
-  if (p->used > first) memcpy(ring + first, p->ring, p->used - first);
-  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
-  p->ring = ring, p->size = size, p->head = 0;
+  if (p->ring) stream_wrote(ring, stream_peek(p->ring, queue_bytes(ring), size));
+  ring_free(p->ring);
+  p->ring = ring;
   return true;
+}
+
+static void pipe_taken(struct pipe *p, u32 bytes) {
+  stream_read(p->ring, bytes);
+  if (!pipe_used(p)) stream_rewind(p->ring);
 }
 
 static i64 pipe_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct pipe *p = f->priv;
   if (!io->left) return 0;
-  while (!p->used) {
+  while (!pipe_used(p)) {
     if (!p->writers) return 0;
     if (f->flags & O_NONBLOCK) return -EAGAIN;
     int r = wait_on(&p->read_wait, WAIT_FOREVER);
     if (r) return r;
   }
-  bool was_full = p->limit - p->used < PIPE_BUF;
+  bool was_full = p->limit - pipe_used(p) < PIPE_BUF;
   i64 done = 0;
-  while (p->used && io->left) {
-    u32 n = MIN(p->used, p->size - p->head);
-    i64 r = iobuf_write(io, p->ring + p->head, MIN(n, io->left));
+  u32 n;
+  for (const u8 *from; io->left && (from = stream_bytes(p->ring, 0, &n), n);) {
+    i64 r = iobuf_write(io, from, MIN(n, io->left));
     if (r <= 0) {
       if (!done) done = r;
       break;
     }
-    done += r, p->used -= (u32)r, p->head = (p->head + (u32)r) % p->size;
-    if (!p->used) p->head = 0;
+    done += r, pipe_taken(p, (u32)r);
   }
-  if ((was_full && p->limit - p->used >= PIPE_BUF) || p->polled) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+  if ((was_full && p->limit - pipe_used(p) >= PIPE_BUF) || p->polled) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
   return done;
 }
 
@@ -85,41 +100,42 @@ static i64 pipe_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct pipe *p = f->priv;
   if (!io->left) return 0;
   u64 atomic = io->left <= PIPE_BUF ? io->left : 1;
-  bool was_empty = !p->used;
+  bool was_empty = !pipe_used(p);
   i64 done = 0, r = 0;
   while (io->left) {
     if (!p->readers) {
       r = -EPIPE;
       break;
     }
-    u32 room = p->limit - p->used;
+    u32 room = p->limit - pipe_used(p);
     if (room >= (done ? 1 : atomic)) {
       u32 want = (u32)MIN(room, io->left);
-      while (p->size < p->limit && p->size - p->used < want)
-        if (!pipe_resize(p, p->size ? MIN(p->size * 2, p->limit) : PAGE_BYTES)) break;
-      if (!p->size) {
+      while (pipe_size(p) < p->limit && pipe_size(p) - pipe_used(p) < want)
+        if (!pipe_resize(p, p->ring ? MIN(pipe_size(p) * 2, p->limit) : PAGE_BYTES)) break;
+      if (!p->ring) {
         r = -ENOMEM;
         break;
       }
-      room = p->size - p->used;
-      if (room < want) p->limit = p->size; /* without memory a small ring has to do */
+      room = pipe_size(p) - pipe_used(p);
+      if (room < want) p->limit = pipe_size(p); /* without memory a small ring has to do */
     }
     if (room < (done ? 1 : atomic)) {
-      if (was_empty && p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+      if (was_empty && pipe_used(p)) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
       if (f->flags & O_NONBLOCK) {
         r = -EAGAIN;
         break;
       }
       if ((r = wait_on(&p->write_wait, WAIT_FOREVER))) break;
-      was_empty = !p->used;
+      was_empty = !pipe_used(p);
       continue;
     }
-    u32 tail = (p->head + p->used) % p->size;
-    r = iobuf_read(io, p->ring + tail, MIN(MIN(room, p->size - tail), io->left));
+    u32 n;
+    u8 *to = stream_space(p->ring, &n);
+    r = iobuf_read(io, to, MIN(n, io->left));
     if (r <= 0) break;
-    p->used += (u32)r, done += r;
+    stream_wrote(p->ring, (u32)r), done += r;
   }
-  if ((was_empty || p->polled) && p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+  if ((was_empty || p->polled) && pipe_used(p)) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
   return done ? done : r;
 }
 
@@ -129,12 +145,12 @@ static u32 pipe_poll(struct ofd *f, struct poll_table *pt) {
   if (pt) p->polled = true;
   if (mode != O_WRONLY) {
     poll_wait(pt, &p->read_wait);
-    if (p->used) ready |= POLLIN | POLLRDNORM;
+    if (pipe_used(p)) ready |= POLLIN | POLLRDNORM;
     if (!p->writers && f->pos != p->writer_opens) ready |= POLLHUP; /* no hang-up before the first writer of a fifo */
   }
   if (mode != O_RDONLY) {
     poll_wait(pt, &p->write_wait);
-    if (p->limit - p->used >= PIPE_BUF) ready |= POLLOUT | POLLWRNORM;
+    if (p->limit - pipe_used(p) >= PIPE_BUF) ready |= POLLOUT | POLLWRNORM;
     if (!p->readers) ready |= POLLERR;
   }
   return ready;
@@ -150,7 +166,7 @@ static void pipe_release(struct ofd *f) {
 
 static i64 pipe_ioctl(struct ofd *f, u32 request, uaddr_t arg) {
   struct pipe *p = f->priv;
-  i32 used = (i32)p->used;
+  i32 used = (i32)pipe_used(p);
   return request == FIONREAD ? COPY_OUT(arg, used) : -ENOTTY;
 }
 
@@ -245,20 +261,20 @@ bool pipe_is(const struct ofd *f) { return pipe_of(f); }
 
 i64 pipe_data(struct ofd *f, bool nonblock) {
   struct pipe *p = pipe_of(f);
-  while (!p->used) {
+  while (!pipe_used(p)) {
     if (!p->writers) return 0;
     if (nonblock) return -EAGAIN;
     int r = wait_on(&p->read_wait, WAIT_FOREVER);
     if (r) return r;
   }
-  return p->used;
+  return pipe_used(p);
 }
 
 i64 pipe_room(struct ofd *f, bool nonblock) {
   struct pipe *p = pipe_of(f);
   for (;;) {
     if (!p->readers) return -EPIPE;
-    if (p->limit > p->used) return p->limit - p->used;
+    if (p->limit > pipe_used(p)) return p->limit - pipe_used(p);
     if (nonblock) return -EAGAIN;
     int r = wait_on(&p->write_wait, WAIT_FOREVER);
     if (r) return r;
@@ -267,17 +283,14 @@ i64 pipe_room(struct ofd *f, bool nonblock) {
 
 u32 pipe_peek(const struct ofd *f, void *to, u32 bytes) {
   const struct pipe *p = pipe_of(f);
-  u32 n = MIN(bytes, p->used), first = MIN(n, p->size - p->head);
-  if (first) memcpy(to, p->ring + p->head, first);
-  if (n > first) memcpy((u8 *)to + first, p->ring, n - first);
-  return n;
+  return p->ring ? stream_peek(p->ring, to, bytes) : 0;
 }
 
 void pipe_skip(struct ofd *f, u32 bytes) {
   struct pipe *p = pipe_of(f);
-  u32 n = MIN(bytes, p->used);
+  u32 n = MIN(bytes, pipe_used(p));
   if (!n) return;
-  p->used -= n, p->head = p->used ? (p->head + n) % p->size : 0;
+  pipe_taken(p, n);
   wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
 }
 
@@ -293,8 +306,8 @@ i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged) {
   u32 limit = PAGE_BYTES;
   while (limit < bytes) limit *= 2;
   if (limit > PIPE_MAX_BYTES && !(privileged && limit <= 32 * PIPE_MAX_BYTES)) return -EPERM;
-  if (limit < p->used) return -EBUSY;
-  if (p->size > limit && !pipe_resize(p, limit)) return -ENOMEM;
+  if (limit < pipe_used(p)) return -EBUSY;
+  if (pipe_size(p) > limit && !pipe_resize(p, limit)) return -ENOMEM;
   p->limit = limit;
   wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
   return limit;
@@ -303,13 +316,14 @@ i64 pipe_set_capacity(struct ofd *f, u32 bytes, bool privileged) {
 i64 pipe_state_read(const struct ofd *f, u8 *to, u32 room) {
   const struct pipe *p = pipe_of(f);
   if (!p) return -EBADF;
-  struct state_pipe s = {.inode = p->inode->ino, .used = p->used, .limit = p->limit, .readers = p->readers,
+  u32 used = pipe_used(p);
+  struct state_pipe s = {.inode = p->inode->ino, .used = used, .limit = p->limit, .readers = p->readers,
                          .writers = p->writers, .reader_opens = p->reader_opens, .writer_opens = p->writer_opens,
                          .polled = p->polled, .named = f->ops == &fifo_ops};
-  if (room < sizeof s || room - sizeof s < p->used) return (i64)sizeof s + p->used;
+  if (room < sizeof s || room - sizeof s < used) return (i64)sizeof s + used;
   memcpy(to, &s, sizeof s);
-  pipe_peek(f, to + sizeof s, p->used);
-  return (i64)sizeof s + p->used;
+  pipe_peek(f, to + sizeof s, used);
+  return (i64)sizeof s + used;
 }
 
 i32 pipe_state_write(struct ofd *f, const u8 *from, u32 bytes) {
@@ -324,12 +338,12 @@ i32 pipe_state_write(struct ofd *f, const u8 *from, u32 bytes) {
     return -EINVAL;
   u32 size = PAGE_BYTES;
   while (size < s.used) size *= 2;
-  u8 *ring = s.used ? kpages_alloc(size / PAGE_BYTES) : NULL;
+  struct shared_queue *ring = s.used ? ring_new(size) : NULL;
   if (s.used && !ring) return -ENOMEM;
-  if (p->ring) kpages_free(p->ring, p->size / PAGE_BYTES);
-  p->ring = ring, p->size = ring ? size : 0, p->limit = s.limit, p->head = 0, p->used = s.used;
-  if (s.used) memcpy(ring, from + sizeof s, s.used);
-  if (p->used) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
-  if (p->limit - p->used >= PIPE_BUF) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
+  ring_free(p->ring);
+  p->ring = ring, p->limit = s.limit;
+  if (ring) stream_put(ring, from + sizeof s, s.used);
+  if (pipe_used(p)) wait_wake(&p->read_wait, POLLIN | POLLRDNORM);
+  if (p->limit - pipe_used(p) >= PIPE_BUF) wait_wake(&p->write_wait, POLLOUT | POLLWRNORM);
   return 0;
 }

@@ -174,7 +174,6 @@ extern struct thread threads[MAX_THREADS];
 extern _Thread_local struct thread *current; /* NULL in an instance between threads */
 
 extern struct thread_record thread_records[MAX_THREADS];
-extern struct event_record event_ring[EVENT_RING_RECORDS];
 
 /* ---- for host/exports.c; lock held unless said ---- */
 int task_boot(u32 memories_cap, u32 guest_max_wasm_pages); /* slots, init = pid 1, files, ttys, /proc: 0 or -errno */
@@ -319,6 +318,9 @@ u64 process_next_deadline(const struct process *p);
 void process_run_timers(struct process *p); /* raise SIGALRM where due */
 
 /* ---- the event ring (ABI layout event_record) ---- */
+int event_listen(u32 kinds);           /* 1 << EVENT_*: these are kept from now on. 0 or -ENOMEM */
+i64 event_take(uaddr_t to, u32 bytes); /* whole records, oldest first, into staging: bytes, 0, -EFAULT */
+u32 event_lost(void);                  /* since it was asked last */
 void event_post(u32 kind, i32 pid, i32 tid, i64 a, i64 b);
 
 /* ---- sys/: semaphores with SEM_UNDO, when their process ends; lock held ---- */

@@ -141,7 +141,7 @@ static i64 master_request(struct tty *t, u32 request, uaddr_t arg) {
       if ((r = tty_task_ops->install_fd(slave, (u32)arg & O_CLOEXEC)) < 0) ofd_put(slave);
       return r;
     }
-    case FIONREAD: return put_u32(arg, t->output_used);
+    case FIONREAD: return put_u32(arg, output_used(t));
     case TIOCOUTQ: return put_u32(arg, 0);
   }
   return -ENOIOCTLCMD;

@@ -214,7 +214,7 @@ void ldisc_receive(struct tty *t, const u8 *bytes, u32 n) {
 void ldisc_wake(struct tty *t) {
   output_settle(t);
   if (LFLAG(ICANON) ? t->line_pos != t->read_pos : used(t)) wait_wake(&t->slave_read, POLLIN | POLLRDNORM);
-  if (t->output_used || t->packet_status) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
+  if (output_used(t) || t->packet_status) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
 }
 
 /* A reader between lines may not starve the master: with no whole line waiting, excess is dropped, not held back. */

@@ -1,23 +1,24 @@
 /* output: from a program to the terminal (termios(3), c_oflag), as Linux' n_tty does it.
  *
- * Owns the ring the master reads. Programs stop OUTPUT_RESERVE bytes before it is full, so that echoes still fit (an
+ * Owns the stream (core/queue.h) the master reads. Programs stop OUTPUT_RESERVE bytes before it is full, so that echoes still fit (an
  * echo beyond that is dropped), and go on when it is half empty. Missing: delays (NLDLY, CRDLY ...) other than XTABS, OFILL. */
 #include "tty_core.h"
 
 bool tty_is_continuation(const struct tty *t, u8 c) { return (t->termios.c_iflag & IUTF8) && (c & 0xc0) == 0x80; }
 
 u32 output_room(const struct tty *t, u32 reserve) {
-  u32 free_bytes = OUTPUT_BYTES - t->output_used;
+  u32 free_bytes = OUTPUT_BYTES - output_used(t);
   return free_bytes > reserve ? free_bytes - reserve : 0;
 }
 
 bool output_blocked(const struct tty *t) { return t->stopped || output_room(t, OUTPUT_RESERVE) < 8; /* one tab */ }
 
 bool output_byte(struct tty *t, u8 c) {
-  if (!t->output && !(t->output = kpages_alloc(OUTPUT_BYTES / PAGE_BYTES))) return false;
-  if (t->output_used == OUTPUT_BYTES) return false;
-  t->output[(t->output_head + t->output_used++) % OUTPUT_BYTES] = c;
-  return true;
+  if (!t->output) {
+    if (!(t->output = kpages_alloc(OUTPUT_PAGES))) return false;
+    queue_init(t->output, OUTPUT_RING_BYTES, false);
+  }
+  return output_used(t) < OUTPUT_BYTES && stream_put(t->output, &c, 1);
 }
 
 bool output_processed(struct tty *t, u8 c) {
@@ -60,27 +61,27 @@ bool output_processed(struct tty *t, u8 c) {
 }
 
 i64 output_take(struct tty *t, struct iobuf *io) {
-  bool was_high = t->output_used >= OUTPUT_BYTES / 2;
+  bool was_high = output_used(t) >= OUTPUT_BYTES / 2;
   i64 done = 0;
-  while (t->output_used && io->left) {
-    u32 n = MIN(t->output_used, OUTPUT_BYTES - t->output_head);
-    i64 r = iobuf_write(io, t->output + t->output_head, MIN(n, io->left));
+  u32 n;
+  for (const u8 *from; t->output && io->left && (from = stream_bytes(t->output, 0, &n), n);) {
+    i64 r = iobuf_write(io, from, MIN(n, io->left));
     if (r <= 0) {
       if (!done) done = r;
       break;
     }
-    done += r, t->output_used -= (u32)r, t->output_settled -= MIN((u32)r, t->output_settled), t->output_head = (t->output_head + (u32)r) % OUTPUT_BYTES;
+    stream_read(t->output, (u32)r), done += r;
   }
   output_settle(t);
-  if (was_high && t->output_used < OUTPUT_BYTES / 2) wait_wake(&t->slave_write, POLLOUT | POLLWRNORM);
+  if (was_high && output_used(t) < OUTPUT_BYTES / 2) wait_wake(&t->slave_write, POLLOUT | POLLWRNORM);
   return done;
 }
 
 /* Linux hands output on to the master's own buffer of 4 KiB at once: a flush reaches what lies behind that alone. */
-void output_settle(struct tty *t) { t->output_settled = MIN(t->output_used, 4096u); }
+void output_settle(struct tty *t) { t->output_settled = MIN(output_used(t), 4096u); }
 
 void output_flush(struct tty *t) {
-  t->output_used = t->output_settled;
+  if (t->output) stream_drop_newest(t->output, output_used(t) - t->output_settled);
   if (t->packet) t->packet_status |= TIOCPKT_FLUSHWRITE;
   wait_wake(&t->slave_write, POLLOUT | POLLWRNORM);
 }

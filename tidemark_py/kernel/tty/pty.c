@@ -23,7 +23,7 @@ static const struct guest_termios2 initial_termios = {
 void tty_get(struct tty *t) { t->refs++; }
 void tty_put(struct tty *t) {
   if (--t->refs) return;
-  if (t->output) kpages_free(t->output, OUTPUT_BYTES / PAGE_BYTES);
+  if (t->output) kpages_free(t->output, OUTPUT_PAGES);
   kfree(t);
 }
 i32 tty_session(const struct tty *t) { return t->session; }
@@ -124,7 +124,7 @@ void tty_session_exit(struct tty *t, i32 sid) {
 static i64 master_read(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
   struct tty *t = f->priv;
   if (!io->left) return 0;
-  while (!t->output_used && !t->packet_status) {
+  while (!output_used(t) && !t->packet_status) {
     if (t->slave_closed) return -EIO;
     if (f->flags & O_NONBLOCK) return -EAGAIN;
     int r = wait_on(&t->master_wait, WAIT_FOREVER);
@@ -166,7 +166,7 @@ static u32 master_poll(struct ofd *f, struct poll_table *pt) {
   struct tty *t = f->priv;
   poll_wait(pt, &t->master_wait);
   u32 ready = 0;
-  if (t->output_used) ready |= POLLIN | POLLRDNORM;
+  if (output_used(t)) ready |= POLLIN | POLLRDNORM;
   if (t->packet_status) ready |= POLLPRI | POLLIN | POLLRDNORM;
   if (ldisc_room(t)) ready |= POLLOUT | POLLWRNORM;
   if (t->slave_closed) ready |= POLLHUP;
@@ -204,7 +204,7 @@ static i64 slave_write(struct ofd *f, struct iobuf *io, UNUSED u64 *pos) {
     }
     if (output_blocked(t)) {
       output_settle(t);
-      if (t->output_used) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
+      if (output_used(t)) wait_wake(&t->master_wait, POLLIN | POLLRDNORM);
       if ((r = f->flags & O_NONBLOCK ? -EAGAIN : wait_on(&t->slave_write, WAIT_FOREVER))) break;
       continue;
     }

@@ -3,10 +3,14 @@
 #define TIDEMARK_TTY_TTY_CORE_H
 #include "tty.h"
 
+#include "../core/queue.h"
+
 #define ENOIOCTLCMD 515 /* inside tty/ alone: not a request of the master */
 
 #define INPUT_BYTES 4096u         /* N_TTY_BUF_SIZE: what one line can hold */
 #define OUTPUT_BYTES (5 * PAGE_BYTES)
+#define OUTPUT_RING_BYTES (8 * PAGE_BYTES) /* the power of two above it */
+#define OUTPUT_PAGES (OUTPUT_RING_BYTES / PAGE_BYTES + 1)
 #define OUTPUT_RESERVE PAGE_BYTES /* for echoes when a program has filled the rest */
 #define MAX_PTYS 128u
 #define PTY_MAJOR 136u
@@ -30,8 +34,7 @@ struct tty {
   u32 line_column;                /* column at which the line being edited began */
 
   /* output: what the master reads */
-  u8 *output; /* OUTPUT_BYTES ring, made at the first byte */
-  u32 output_head, output_used;
+  struct shared_queue *output; /* a stream of OUTPUT_BYTES at most, made at the first byte */
   u32 output_settled; /* of these a flush takes none away: see output_flush */
   u32 column;
   bool stopped;      /* ^S or TCOOFF */
@@ -46,6 +49,7 @@ struct tty {
 };
 
 /* output.c */
+static inline u32 output_used(const struct tty *t) { return t->output ? queue_used(t->output) : 0; }
 u32 output_room(const struct tty *t, u32 reserve); /* bytes that fit; reserve: kept free for echoes */
 bool output_blocked(const struct tty *t);          /* a program's write must wait */
 bool output_byte(struct tty *t, u8 c);             /* as it is; false: full */
