@@ -44,7 +44,7 @@ class Request(http.server.BaseHTTPRequestHandler):
         else:
             self.server.services[prefix](self)
 
-    do_POST = do_HEAD = do_PUT = do_GET
+    do_POST = do_HEAD = do_PUT = do_OPTIONS = do_GET
 
     def body(self) -> bytes:
         """What was sent, by length or by chunks."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from ...errors import LayerError
 from ...layers.format import Layer
 from .assemble import Lazy, assemble
+from .bearer import Bearer
 from .cache import default_cache
 from .contract import Cache, Item, Progress, ProgressTo, Provider, Source
 from .lock import Lock, tree_sha256
@@ -140,7 +141,7 @@ async def install(
     else:
         raise ValueError("install() wants a provider or a lock")
     say(Progress("plan", "", len(items), sum(i.bytes for i in items)))
-    fetcher = _Fetcher(source, cache if cache is not None else default_cache(), say)
+    fetcher = _Fetcher(Bearer(source), cache if cache is not None else default_cache(), say)
     bodies, fixed = [], []
     for item in items:
         body = await fetcher.body(item)

@@ -1,9 +1,10 @@
 """OCI images: an image layout directory on any web server, or a registry.
 
-Follows the OCI image specification (image-layout.md, manifest.md, layer.md) and distribution specification (pull; the
-anonymous bearer token flow). An image for several machines: riscv64's. A layer whose descriptor has the annotation
+Follows the OCI image specification (image-layout.md, manifest.md, layer.md) and distribution specification (pull;
+anonymous tokens: bearer.py). An image for several machines: riscv64's. A layer whose descriptor has the annotation
 io.tidemark.index (build.py layer --oci writes it) is applied lazily: only its index is fetched, file bodies come by
-range when they are touched. Missing: encrypted layers, registries that want a password.
+range when they are touched; not from a registry that wants tokens, for they end and bodies may be touched at any time.
+Missing: encrypted layers, registries that want a password.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import LayerError
+from .bearer import Bearer
 from .contract import Item, Progress, ProgressTo, Source
 
 __all__ = ["INDEX_ANNOTATION", "Oci", "OciRegistry"]
@@ -134,11 +137,19 @@ class OciRegistry(_Image):
         self.base = base.rstrip("/")
         self.name = name
         self.reference = reference
-        self._token = ""
 
     def describe(self) -> dict[str, Any]:
         """As Provider has it."""
         return {"provider": "oci-registry", "base": self.base, "name": self.name, "reference": self.reference}
+
+    async def resolve(self, source: Source, progress: ProgressTo) -> list[Item]:
+        """As Provider has it."""
+        bearer = Bearer(source)
+        items = await super().resolve(bearer, progress)
+        if self.lazy and bearer.used and any(item.kind == "index" for item in items):
+            self.lazy = False
+            items = await super().resolve(bearer, progress)
+        return items
 
     async def _first(self, source: Source) -> Json:
         digest = self.reference.removeprefix("sha256:") if self.reference.startswith("sha256:") else ""
@@ -146,26 +157,7 @@ class OciRegistry(_Image):
 
     async def _manifest(self, source: Source, reference: str, digest: str) -> Json:
         url = f"{self.base}/v2/{self.name}/manifests/{reference}"
-        accept = {"Accept": ", ".join([*MANIFESTS, *INDEXES])}
-        response = await source.get(url, headers=accept | self._authorization())
-        if response.status == 401:
-            self._token = await self._ask_token(source, response.headers.get("www-authenticate", ""))
-            response = await source.get(url, headers=accept | self._authorization())
-        return _checked_json(response.data, response.status, url, digest)
-
-    def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
-
-    async def _ask_token(self, source: Source, challenge: str) -> str:
-        parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        if not challenge.lower().startswith("bearer ") or "realm" not in parts:
-            raise LayerError(
-                f"{self.base} wants a login, which is not known here ({challenge or 'it does not say how'})"
-            )
-        scope = parts.get("scope", f"repository:{self.name}:pull")
-        url = f"{parts['realm']}?service={parts.get('service', '')}&scope={scope}"
-        answer = await _json(source, url, "")
-        return str(answer.get("token") or answer.get("access_token") or "")
+        return await _json(source, url, digest, {"Accept": ", ".join([*MANIFESTS, *INDEXES])})
 
     def _blob(self, source: Source, digest: str) -> str:
         return f"{self.base}/v2/{self.name}/blobs/sha256:{digest}"
@@ -174,9 +166,7 @@ class OciRegistry(_Image):
         digest = _digest(descriptor)
         if descriptor.get("mediaType") in (*MANIFESTS, *INDEXES):
             return await self._manifest(source, f"sha256:{digest}", digest)
-        url = self._blob(source, digest)
-        response = await source.get(url, headers=self._authorization())
-        return _checked_json(response.data, response.status, url, digest)
+        return await _json(source, self._blob(source, digest), digest)
 
 
 def _digest(descriptor: Json) -> str:
@@ -186,9 +176,9 @@ def _digest(descriptor: Json) -> str:
     return text.removeprefix("sha256:")
 
 
-async def _json(source: Source, url: str, digest: str) -> Json:
+async def _json(source: Source, url: str, digest: str, headers: Mapping[str, str] | None = None) -> Json:
     try:
-        response = await source.get(url)
+        response = await source.get(url, headers=headers)
     except OSError as e:
         raise LayerError(f"{url}: {e.strerror or e}") from None
     return _checked_json(response.data, response.status, url, digest)

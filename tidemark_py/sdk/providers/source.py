@@ -1,6 +1,7 @@
 """Sources: the browser's fetch, and for tools and tests on CPython, files and urllib.
 
-Owns time limits: a server that says nothing for `seconds` is OSError(ETIMEDOUT), never a hang.
+Owns time limits: a server that says nothing for `seconds` is OSError(ETIMEDOUT), never a hang. Redirects are followed
+(registries keep their blobs elsewhere): what comes is believed by its hash, not by where it came from.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class WebSource:
             wanted["Range"] = f"bytes={start}-{end - 1}"
 
         async def work() -> Response:
-            answer = await fetch_answer(url, "GET", list(wanted.items()), b"")
+            answer = await fetch_answer(url, "GET", list(wanted.items()), b"", redirects=True)
             data = b"".join([piece async for piece in answer.pieces()])
             names = {k.lower(): v for k, v in answer.headers}
             return Response(data, start if answer.status == 206 else 0, answer.status, names)
