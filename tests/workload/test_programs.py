@@ -61,7 +61,7 @@ def test_every_program_has_an_expected_output_and_says_how_it_was_made() -> None
     for p in ALL:
         assert p.expected, p.name
         assert p.expected_file.read_text(encoding="utf-8").startswith(
-            f"made by: python3 build.py workloads --expect {p.name} (qemu-riscv64 "
+            f"made by: python3 build.py workloads --expect {p.name} ({'Linux' if p.on_host else 'qemu-riscv64'} "
         )
 
 

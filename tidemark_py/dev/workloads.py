@@ -8,6 +8,7 @@ in its first line. The table shows time, memory and the reason of every miss; a 
     # seconds: 90              limit on our hosts (default 300)
     # quick                    of `build.py test`, not only of `test --all`; all of them share a layer
     # miss chromium node: why  does not work yet
+    # host: why                qemu cannot say what to expect: this machine's own Linux does, with its own programs
     # env: K=V                 environment
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -38,7 +40,7 @@ HOSTS = ("chromium", "node", "native")
 ENV = {**DEFAULT_ENV, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "xterm"}
 EXPECT_LIMIT_S = 3600.0
 SECONDS = 300.0
-HEAD = re.compile(r"# (packages|seconds|env|quick|miss)\b ?([^:]*):? ?(.*)")
+HEAD = re.compile(r"# (packages|seconds|env|quick|miss|host)\b ?([^:]*):? ?(.*)")
 ARGV = ["/bin/bash", "/tmp/workload.sh"]
 REASON_CHARS = 160
 
@@ -54,6 +56,7 @@ class Program:
     quick: bool = False
     env: dict[str, str] = field(default_factory=dict)
     misses: dict[str, str] = field(default_factory=dict)
+    on_host: str = ""  # why its reference is not qemu-riscv64 but this machine
 
     @property
     def spec(self) -> str:
@@ -91,6 +94,8 @@ def parse(path: Path) -> Program:
             p.seconds = float(rest)
         elif key == "quick":
             p.quick = True
+        elif key == "host":
+            p.on_host = rest
         elif key == "env":
             name, _, value = rest.partition("=")
             p.env[name] = value
@@ -113,24 +118,40 @@ def programs(names: list[str] | None = None) -> list[Program]:
 
 
 def expect(chosen: list[Program]) -> int:
-    """Run under qemu-riscv64 and write NAME.out. Raises BuildError when a script fails there."""
-    qemu, version = qemu_riscv64()
+    """Run under qemu-riscv64, or where that cannot be on this machine, and write NAME.out. Raises BuildError when a
+    script fails there."""
     for p in chosen:
-        with reference.scratch_root(layer_build.layer_file(p.spec, layer_build.Options(slim=True))) as root:
-            (root / "tmp" / "workload.sh").write_text(p.script, encoding="utf-8")
-            got = reference.run(root, qemu, ARGV, {**ENV, **p.env}, EXPECT_LIMIT_S)
+        got, where = reference_on_host(p) if p.on_host else reference_under_qemu(p)
         text = got.stdout.decode("utf-8", "backslashreplace")
         if got.exit_code:
             raise BuildError(
-                f"{p.name}: exit code {got.exit_code} under qemu-riscv64 {version}\n{text[-2000:]}"
+                f"{p.name}: exit code {got.exit_code} under {where}\n{text[-2000:]}"
                 f"{got.stderr.decode(errors='replace')[-3000:]}"
             )
-        head = f"made by: python3 build.py workloads --expect {p.name} (qemu-riscv64 {version})\n"
+        head = f"made by: python3 build.py workloads --expect {p.name} ({where})\n"
         p.expected_file.write_bytes((head + text).encode())
-        say(f"{p.name}: {len(text.splitlines())} lines, {got.seconds:.1f} s under qemu-riscv64")
+        say(f"{p.name}: {len(text.splitlines())} lines, {got.seconds:.1f} s under {where}")
         if got.stderr:  # a script that fails half-way is no reference
             say(f"{p.name} said on stderr: {got.stderr.decode(errors='replace').strip()[-600:]}")
     return 0
+
+
+def reference_under_qemu(p: Program) -> tuple[reference.Reference, str]:
+    """In a root of its packages, and the emulator's name."""
+    qemu, version = qemu_riscv64()
+    with reference.scratch_root(layer_build.layer_file(p.spec, layer_build.Options(slim=True))) as root:
+        (root / "tmp" / "workload.sh").write_text(p.script, encoding="utf-8")
+        return reference.run(root, qemu, ARGV, {**ENV, **p.env}, EXPECT_LIMIT_S), f"qemu-riscv64 {version}"
+
+
+def reference_on_host(p: Program) -> tuple[reference.Reference, str]:
+    """With the programs of this machine, which must have them."""
+    began = time.monotonic()
+    env = {**os.environ, **ENV, **p.env, "PATH": os.environ["PATH"]}
+    command = ["/bin/bash", "-c", p.script]
+    got = subprocess.run(command, capture_output=True, env=env, timeout=EXPECT_LIMIT_S, check=False)
+    seconds, kernel = time.monotonic() - began, os.uname()
+    return reference.Reference(got.returncode, got.stdout, got.stderr, seconds), f"{kernel.sysname} {kernel.machine}"
 
 
 # ---- runs ----
