@@ -3,7 +3,7 @@
  *
  *   coremix [ROUNDS]      prints "coremix ROUNDS CHECKSUM MILLISECONDS"; the checksum depends on ROUNDS alone
  *
- * Hosted (riscv64, native): with main(). For wasm32-freestanding only coremix_run(rounds) is exported. */
+ * Hosted (riscv64, native, WASI): with main(). For wasm32-freestanding only coremix_run(rounds) is exported. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -187,7 +187,7 @@ static uint16_t text_round(uint16_t crc, unsigned stride) {
 }
 
 uint32_t coremix_run(uint32_t rounds);
-#ifdef __wasm__
+#if defined(__wasm__) && !defined(__wasi__)
 __attribute__((export_name("coremix_run")))
 #endif
 uint32_t coremix_run(uint32_t rounds) {
@@ -206,7 +206,7 @@ uint32_t coremix_run(uint32_t rounds) {
   return mix;
 }
 
-#ifndef __wasm__
+#if !defined(__wasm__) || defined(__wasi__)
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -30,22 +30,26 @@ from .toolchain import BUILD, CACHE, ROOT, BuildError, run, say, step, zig, zig_
 
 SOURCES = ROOT / "tests" / "bench"
 OUT = BUILD / "bench"
-TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl"}
+TARGETS = {"riscv64": "riscv64-linux-musl", "host": f"{platform.machine()}-linux-musl", "wasm": "wasm32-wasi-musl"}
 FLAGS = ("-O2", "-static", "-std=gnu17", "-Wall", "-Wextra", "-fno-sanitize=all")
+#: What clang makes of them for the engine itself, as WASI modules: the other way to run C in a browser.
+WASM_PROGRAMS = ("kernels", "coremix")
 LEAST_S = "0.2"
 COREMIX_ROUNDS = {"native": 40000, "qemu": 8000, "ours": 1500}
 TIMEOUT_S = 120.0
 
 
 def programs() -> dict[str, dict[str, Path]]:
-    """Paths by kind ("riscv64", "host") and name, built where something changed. Raises BuildError."""
+    """Paths by kind ("riscv64", "host", "wasm") and name, built where something changed. Raises BuildError."""
     result: dict[str, dict[str, Path]] = {}
     shared = b"".join(p.read_bytes() for p in sorted(SOURCES.glob("*.h")))
     for kind, target in TARGETS.items():
         result[kind] = {}
         for source in sorted(SOURCES.glob("*.c")):
-            out = OUT / kind / source.stem
-            stamp = out.with_name(f".{source.stem}.stamp")
+            if kind == "wasm" and source.stem not in WASM_PROGRAMS:
+                continue
+            out = OUT / kind / (f"{source.stem}.wasm" if kind == "wasm" else source.stem)
+            stamp = out.with_name(f".{out.name}.stamp")
             text = hashlib.sha256(repr(FLAGS).encode() + shared + source.read_bytes()).hexdigest()
             result[kind][source.stem] = out
             if out.exists() and stamp.exists() and stamp.read_text() == text:

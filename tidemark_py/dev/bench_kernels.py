@@ -1,7 +1,8 @@
-"""`build.py bench --only kernels`: compiled guest code beside native and qemu-riscv64.
+"""`build.py bench --only kernels`: compiled guest code beside native, qemu-riscv64 and clang's own WebAssembly.
 
 The kernels of tests/bench/kernels.c and the integer mix (coremix.c), one source for all sides by the same compiler with
-the same flags, interleaved: each round runs a kernel natively, under qemu and in ours with the translator on. A side's
+the same flags, interleaved: each round runs a kernel natively, under qemu, in ours with the translator on, and as what
+clang makes for wasm32 (a WASI process in the same page, so on the same engine). A side's
 rounds are scaled so that it runs for a while; what is compared is time per round. Checksums of equal rounds must agree.
 """
 
@@ -23,7 +24,7 @@ from .run import translator_counters
 from .session import Command, Session
 from .toolchain import BuildError, say
 
-SIDES = ("ours", "native", "qemu")
+SIDES = ("ours", "native", "qemu", "wasm")
 LIMIT_S = 180.0
 LEAST_SHARE = 0.8
 
@@ -70,16 +71,18 @@ class KernelBench:
             raise BuildError(f"no kernel is called {' or '.join(names)}")
         self.qemu, self.qemu_version = qemu_riscv64()
         self.built = programs()
-        self.session = Session([layer_build.layer_file(f"dir:{OUT / 'riscv64'}")], host, options={"jit": "on"})
+        layers = [layer_build.layer_file(f"dir:{OUT / kind}") for kind in ("riscv64", "wasm")]
+        self.session = Session(layers, host, options={"jit": "on"})
 
     def output(self, side: str, argv: list[str]) -> str:
         """What a program printed. Raises BuildError."""
-        if side == "ours":
+        if side in ("ours", "wasm"):
             got = bytearray()
-            command = Command([f"/{argv[0]}", *argv[1:]], stdin=b"", timeout_s=LIMIT_S, keep_fs=True)
+            program = f"/{argv[0]}" if side == "ours" else f"/{argv[0]}.wasm"
+            command = Command([program, *argv[1:]], stdin=b"", timeout_s=LIMIT_S, keep_fs=True)
             ended = self.session.run(command, lambda _, data: got.extend(data))
             if ended.exit_code:
-                raise BuildError(f"{' '.join(argv)} (ours): exit code {ended.exit_code} {ended.error}")
+                raise BuildError(f"{' '.join(argv)} ({side}): exit code {ended.exit_code} {ended.error}")
             return got.decode()
         native: list[str | Path] = [self.built["host"][argv[0]]]
         command_line = native if side == "native" else [self.qemu, self.built["riscv64"][argv[0]]]
@@ -114,11 +117,12 @@ class KernelBench:
                 "ms_per_round": {side: k.median(side) for side in SIDES},
                 "slowdown_vs_native": k.ratio("native"),
                 "speedup_vs_qemu": 1 / k.ratio("qemu"),
+                "wasm_slowdown_vs_native": k.ratio("native") / k.ratio("wasm"),
                 "samples": k.samples,
             }
             for k in self.kernels
         }
-        mean = {side: statistics.geometric_mean(k.ratio(side) for k in self.kernels) for side in ("native", "qemu")}
+        mean = {side: statistics.geometric_mean(k.ratio(side) for k in self.kernels) for side in SIDES[1:]}
         mix = next((k.ratio("native") for k in self.kernels if k.name == "coremark"), math.nan)
         return {
             "host": self.host,
@@ -127,19 +131,22 @@ class KernelBench:
             "coremark_slowdown_vs_native": None if math.isnan(mix) else mix,
             "geomean_slowdown_vs_native": mean["native"],
             "geomean_speedup_vs_qemu": 1 / mean["qemu"],
+            "geomean_wasm_slowdown_vs_native": mean["native"] / mean["wasm"],
             "translated_share": share,
             "kernels": rows,
         }
 
 
 def _table(report: dict[str, Any]) -> str:
-    lines = [f"{'ms a round':12}{'native':>10}{'qemu':>10}{'ours':>10}{'ours/native':>13}{'faster than qemu':>18}"]
+    head = f"{'ms a round':12}{'native':>10}{'qemu':>10}{'wasm':>10}{'ours':>10}"
+    lines = [f"{head}{'wasm/native':>13}{'ours/native':>13}{'faster than qemu':>18}"]
     for name, row in report["kernels"].items():
         ms = row["ms_per_round"]
-        cells = "".join(f"{ms[side]:>10.4g}" for side in ("native", "qemu", "ours"))
+        cells = "".join(f"{ms[side]:>10.4g}" for side in ("native", "qemu", "wasm", "ours"))
+        cells += f"{row['wasm_slowdown_vs_native']:>13.2f}"
         lines.append(f"{name:12}{cells}{row['slowdown_vs_native']:>13.2f}{row['speedup_vs_qemu']:>18.2f}")
-    means = report["geomean_slowdown_vs_native"], report["geomean_speedup_vs_qemu"]
-    lines.append(f"{'geomean':12}{'':30}{means[0]:>13.2f}{means[1]:>18.2f}")
+    means = [report[f"geomean_{m}"] for m in ("wasm_slowdown_vs_native", "slowdown_vs_native", "speedup_vs_qemu")]
+    lines.append(f"{'geomean':12}{'':40}{means[0]:>13.2f}{means[1]:>13.2f}{means[2]:>18.2f}")
     lines.append(
         f"medians of {report['rounds']} interleaved rounds, {report['host']}, qemu-riscv64 {report['qemu']} (user);"
         f" {100 * report['translated_share']:.1f} % of instructions ran as compiled code"
