@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from . import site_docs
+from . import site_docs, site_speed
 from .toolchain import ROOT, BuildError
 
 FOLDER = ROOT / "site" / "pages"
@@ -51,6 +51,7 @@ PAGES = (
     SitePage("api", "Reference", docs=True, make=site_docs.api),
     SitePage("syscalls", "System calls", docs=True, make=site_docs.syscalls),
     SitePage("scale", "What works", docs=True, make=site_docs.scale),
+    SitePage("speed", "Speed", docs=True, make=site_speed.speed),
     SitePage("limits", "Limits", docs=True),
 )
 DOCS = "Docs"
