@@ -198,6 +198,7 @@ def run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--stats", action="store_true", help="the share of instructions that ran as compiled code")
     p.add_argument("--strace", nargs="?", const="-", metavar="FILE", help="system calls of all, to stderr or =FILE")
     p.add_argument("--trace", type=Path, metavar="FILE", help="what threads did: .json (Chrome's), else Perfetto's")
+    p.add_argument("--profile", type=Path, metavar="FILE.json", help="where the time went, for speedscope")
     crash = "registers, code and mapped files of what SIGSEGV or the like ended (default: on a terminal)"
     p.add_argument("--crash-report", action=argparse.BooleanOptionalAction, help=crash)
     calls = "tell at the end of system calls that are not there or were refused in part (all: even without refusal)"
@@ -226,7 +227,7 @@ def run(a: argparse.Namespace) -> int:
     layers = a.layer or ["deb:busybox-static"]
     options = runner.Options(
         layers, a.host, env, a.cwd, mounts, a.timeout, a.mirror, a.verbose, a.tty, a.jit, a.lazy,
-        Wanted(a.strace, a.trace, a.crash_report, a.calls), a.stats,
+        Wanted(a.strace, a.trace, a.crash_report, a.calls, a.profile), a.stats,
     )  # fmt: skip
     programs()
     if not a.batch:

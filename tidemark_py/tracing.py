@@ -41,10 +41,10 @@ class Tracing:
         self._over: BaseException | None = None
         self.raw: Callable[[bytes], None] | None = None
 
-    async def switch(self, pid: int, calls: bool, events: bool, timeline: bool = False) -> None:
+    async def switch(self, pid: int, calls: bool, events: bool, timeline: bool = False, profile: bool = False) -> None:
         """Record, or stop recording, for `raw`. Raises ProcessLookupError."""
         what = (TraceOn.CALLS if calls else 0) | (TraceOn.EVENTS if events else 0)
-        what |= TraceOn.TIMELINE if timeline else 0
+        what |= (TraceOn.TIMELINE if timeline else 0) | (TraceOn.PROFILE if profile else 0)
         await self._kernel().request(m.TraceSet(pid, int(what)))
 
     async def events(self, pid: int = 0, timeline: bool = False) -> AsyncIterator[TraceEvent]:

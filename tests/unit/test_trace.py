@@ -13,10 +13,11 @@ from tidemark_py.abi.gen import messages as m
 from tidemark_py.abi.gen.abi import SYSCALLS, CallUse, Event, Notify, Role, Syscall, Trace, TraceRecord
 from tidemark_py.dev import trace_check
 from tidemark_py.dev.diagnose import missing
+from tidemark_py.dev.profile import Functions, Symbols, speedscope
 from tidemark_py.errors import InternalError
 from tidemark_py.state.perfetto import perfetto_trace
 from tidemark_py.state.timeline import chrome_trace
-from tidemark_py.state.trace import format_trace, parse_call_uses, parse_trace
+from tidemark_py.state.trace import TraceEvent, format_trace, parse_call_uses, parse_trace
 
 
 def record(
@@ -212,3 +213,40 @@ async def test_tracing_ends_with_the_runtime(machine: Machine) -> None:
     machine.runtime.trace_recorded(m.TraceRecorded(record(Syscall.getpid, (), 5)))
     machine.runtime.close()
     assert len(await task) == 1
+
+
+def test_a_profile_is_samples_by_thread_with_weights_and_functions() -> None:
+    def sample(tid: int, place: int, compiled: int, ns: int) -> TraceEvent:
+        where = ((0, b"/bin/a"),)
+        return TraceEvent(Trace.SAMPLE, 5, tid, 100, 100 + ns, 0, 0, 0, 1, (0, compiled, place, 0, 0, 0), "a", where)
+
+    events = [sample(5, 0x1234, 0, 10), sample(5, 0x1230, 0, 20), sample(6, 0x1234, 1, 30)]
+    made = speedscope(events, Symbols([]))
+    first, second = made["profiles"]
+    assert first["samples"] == [[0, 1], [0, 1]] and first["weights"] == [10, 20] and first["endValue"] == 30
+    assert second["samples"] == [[0, 2]] and second["name"] == "a (process 5, thread 6)"
+    names = [frame["name"] for frame in made["shared"]["frames"]]
+    assert names == ["/bin/a", "a+0x1000 [interpreted]", "a+0x1000 [compiled]"]
+
+
+def test_functions_of_an_elf_file_are_found_by_place_and_torn_files_have_none() -> None:
+    def elf(name: int = 1) -> bytes:
+        head = (
+            b"\x7fELF\x02\x01".ljust(32, b"\0")
+            + struct.pack("<QQ", 64, 120)
+            + bytes(6)
+            + struct.pack("<HHHH", 56, 1, 64, 3)
+        )
+        load = struct.pack("<IIQQQQQQ", 1, 5, 0x1000, 0x11000, 0x11000, 0x200, 0x200, 0x1000)
+        null = bytes(64)
+        table = struct.pack("<IIQQQQIIQQ", 0, 2, 0, 0, 312, 48, 2, 0, 8, 24)
+        strings = struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 360, 10, 0, 0, 1, 0)
+        symbols = bytes(24) + struct.pack("<IBBHQQ", name, 2, 0, 1, 0x11010, 16)
+        return head.ljust(64, b"\0") + load + null + table + strings + symbols + b"\0function\0"
+
+    functions = Functions(elf())
+    assert [functions.name(place) for place in (0x100F, 0x1010, 0x101F, 0x1020)] == [None, "function", "function", None]
+    whole = elf()
+    for cut in range(len(whole)):
+        assert Functions(whole[:cut]).name(0x1010) is None
+    assert Functions(elf(99999)).name(0x1010) is None

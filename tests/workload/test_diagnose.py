@@ -16,8 +16,9 @@ def run(s: Session, wanted: Wanted, script: str) -> tuple[Ended, str, list[str]]
     """How it ended, its output, and what was said about it."""
     out = bytearray()
     said: list[str] = []
-    with Watcher(wanted) as watcher:
+    with Watcher(wanted, s.layers) as watcher:
         command = Command(["bash", "-c", script], stdin=b"", timeout_s=60, keep_fs=True, trace=wanted.records)
+        command.profile = wanted.profile is not None
         ended = s.run(command, watcher.output(lambda _, data: out.extend(data)))
         watcher.report(ended, said.append)
     assert not ended.error, ended.error
@@ -56,6 +57,21 @@ def test_nothing_is_recorded_without_being_asked(session: Session) -> None:
         Command(["bash", "-c", "ls / >/dev/null"], stdin=b"", timeout_s=60), lambda stream, _: streams.add(stream)
     )
     assert streams <= {1, 2}
+
+
+def test_a_profile_names_the_functions_that_took_the_time(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "profile.json"
+    _, out, _ = run(session, Wanted(profile=file), "i=0; while ((i < 3000)); do ((i++)); done; echo $i")
+    assert out == "3000\n"  # and no record of it
+    whole = json.loads(file.read_text())
+    frames = whole["shared"]["frames"]
+    (loop,) = (p for p in whole["profiles"] if p["name"].startswith("bash"))
+    assert len(loop["samples"]) == len(loop["weights"]) > 3 and min(loop["weights"]) >= 1_000_000
+    assert loop["endValue"] == sum(loop["weights"])
+    stacks = [[frames[i] for i in sample] for sample in loop["samples"]]
+    assert any(file["name"].endswith("/bash") for file, _ in stacks)
+    assert all(function["name"].endswith((" [interpreted]", " [compiled]")) for _, function in stacks)
+    assert any("+0x" not in function["name"] for _, function in stacks), stacks  # bash exports its functions' names
 
 
 def test_a_trace_file_has_processes_calls_waits_and_workers(session: Session, tmp_path: Path) -> None:

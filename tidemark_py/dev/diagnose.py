@@ -1,4 +1,4 @@
-"""What `build.py run` says about a command besides its output: --strace, --trace, crash reports, missing calls.
+"""What `build.py run` says besides a command's output: --strace, --trace, --profile, crash reports, missing calls.
 
 Owns the options' meaning and where the text goes: our stderr, or the named files. The guest's own streams stay as they
 are.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +18,7 @@ from ..abi.gen.abi import Trace
 from ..state.perfetto import perfetto_trace
 from ..state.timeline import chrome_trace
 from ..state.trace import CallUseState, TraceEvent, format_trace, parse_trace
+from .profile import Symbols, speedscope
 from .session import TRACE_STREAM, Ended
 from .toolchain import BuildError
 
@@ -32,6 +33,7 @@ class Wanted:
     trace: Path | None = None
     crash_report: bool | None = None  # None: when stderr is a terminal
     calls: str = "missing"
+    profile: Path | None = None
 
     @property
     def records(self) -> bool:
@@ -42,8 +44,10 @@ class Wanted:
 class Watcher:
     """One command's. Use as a context; output() stands before what takes the guest's own streams."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, layers: Sequence[Path] = ()) -> None:
         self.wanted = wanted
+        self._layers = layers  # where a profile's symbols come from
+        self._samples: list[TraceEvent] = []
         self._events: list[TraceEvent] = []
         self._epoch = 0
         self._to: IO[str] | None = None
@@ -56,8 +60,9 @@ class Watcher:
                 self._to = sys.stderr
             elif strace is not None:
                 self._to = self._close.enter_context(open(strace, "w", encoding="utf-8"))
-            if self.wanted.trace:
-                self.wanted.trace.touch()
+            for file in (self.wanted.trace, self.wanted.profile):
+                if file:
+                    file.touch()
         except OSError as e:
             raise BuildError(f"{e.filename}: {e.strerror}") from None
         return self
@@ -82,7 +87,9 @@ class Watcher:
             self._epoch = self._epoch or event.start_ns
             if self._to and event.kind in (Trace.CALL, Trace.EVENT, Trace.LOST):
                 lines.append(format_trace(event, self._epoch) + "\n")
-            if self.wanted.trace:
+            if event.kind == Trace.SAMPLE:
+                self._samples.append(event)
+            elif self.wanted.trace:
                 self._events.append(event)
         if self._to and lines:
             self._to.write("".join(lines))
@@ -98,6 +105,12 @@ class Watcher:
         if self.wanted.crash_report if self.wanted.crash_report is not None else sys.stderr.isatty():
             for text in ended.crashes:
                 say(text.rstrip("\n"))
+        if self.wanted.profile:
+            text = json.dumps(speedscope(self._samples, Symbols(self._layers)))
+            try:
+                self.wanted.profile.write_text(text, encoding="utf-8")
+            except OSError as e:
+                raise BuildError(f"{self.wanted.profile}: {e.strerror}") from None
         if self.wanted.trace:
             try:
                 if self.wanted.trace.suffix == ".json":

@@ -137,7 +137,8 @@ def run(o: Options, argv: list[str]) -> int:
     with session(o) as s:
         command = Command(argv, env, o.cwd, timeout_s=o.timeout_s, terminal=_size() if wants_terminal else None)
         command.trace, command.timeline = o.diagnose.records, o.diagnose.trace is not None
-        with Watcher(o.diagnose) as watcher:
+        command.profile = o.diagnose.profile is not None
+        with Watcher(o.diagnose, s.layers) as watcher:
             with _Streams(s, wants_terminal) as streams:
                 ended = s.run(command, watcher.output(streams.output), streams.read)
             watcher.report(ended, say)

@@ -65,6 +65,7 @@ class Command:
     terminal: tuple[int, int] | None = None  # rows, columns
     timeline: bool = False  # with waits, messages and phases
     trace: bool = False  # trace records go to output() as TRACE_STREAM
+    profile: bool = False  # so do samples of where threads compute
 
 
 @dataclass
@@ -425,6 +426,7 @@ def _start_message(running: _Running) -> dict[str, Any]:
         "terminal": c.terminal,
         "trace": c.trace,
         "timeline": c.timeline,
+        "profile": c.profile,
         "preopens": c.preopens,
     }
 

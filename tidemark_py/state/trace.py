@@ -71,7 +71,7 @@ class TraceEvent:
             return Event(self.nr).name.lower()
         names = {Trace.WAIT: _call_name, Trace.MESSAGE: _lower(Notify), Trace.RUN: _lower(Start)}
         names[Trace.PHASE] = _lower(Metric)
-        return names[self.kind](self.nr) if self.kind in names else "lost"
+        return names[self.kind](self.nr) if self.kind in names else self.kind.name.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "f8d0d86412397a3b008d308788eb10bb43d58bca8408abb43234ccc4d29425ef"
-ABI_HASH32: Final = 0xf8d0d864
+ABI_HASH: Final = "0d45089be819642b07a9aa27fc3323c4bef71bb06e54ec876b6dbf50c1429b81"
+ABI_HASH32: Final = 0x0d45089b
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -418,6 +418,7 @@ class Trace(IntEnum):
     MESSAGE = 5  # nr = NOTIFY_*, args = role, arg, instance that sent it; from its sending to its handling, of which the thread that sent it is named
     RUN = 6  # a thread begins on a worker: nr = START_*
     PHASE = 7  # nr = METRIC_*: a part of the kernel's work
+    SAMPLE = 8  # where a thread computed: args = pc, 1 in compiled code, its place in the file that is captured
 
 
 class TraceOn(IntEnum):
@@ -426,6 +427,7 @@ class TraceOn(IntEnum):
     CALLS = 1  # system calls
     EVENTS = 2  # lifecycle events and signals
     TIMELINE = 4  # waits, messages, starts and phases
+    PROFILE = 8  # where threads compute
 
 
 class Watch(IntEnum):
@@ -434,6 +436,7 @@ class Watch(IntEnum):
     TRACE = 1  # somebody traces
     TIMELINE = 2  # waits and messages, too
     METRICS = 4  # histograms are kept
+    PROFILE = 8  # somebody wants to know where threads compute
 
 
 class Metric(IntEnum):

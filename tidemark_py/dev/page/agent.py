@@ -109,7 +109,7 @@ class Command:
             return {}
         crashes = [text for _, text in runtime.crashes]
         runtime.crashes.clear()
-        if self.m.get("trace"):
+        if self.m.get("trace") or self.m.get("profile"):
             await runtime.tracing.switch(0, calls=False, events=False)
             runtime.tracing.raw = None
         uses = [dataclasses.asdict(u) for u in await runtime.unsupported_calls()]
@@ -123,9 +123,10 @@ class Command:
         """The process itself."""
         m = self.m
         terminal = m.get("terminal")
-        if m.get("trace"):
+        trace, timeline, profile = (bool(m.get(what)) for what in ("trace", "timeline", "profile"))
+        if trace or profile:
             self.agent.runtime.tracing.raw = self.traced
-            await self.agent.runtime.tracing.switch(0, calls=True, events=True, timeline=bool(self.m.get("timeline")))
+            await self.agent.runtime.tracing.switch(0, trace, trace, timeline, profile)
         streams = {"tty": tuple(terminal)} if terminal else dict.fromkeys(("stdin", "stdout", "stderr"), tm.PIPE)
         try:
             self.process = await self.agent.runtime.spawn(

@@ -35,6 +35,8 @@ struct cpu_fault {
  * *poll is read at every loop back-edge budget check: non-zero ends the run soon with CPU_BUDGET. */
 enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, struct cpu_fault *fault);
 
+extern _Thread_local bool cpu_ended_translated; /* the last cpu_run ran translated code last */
+
 static inline u64 cpu_x(u32 regblock, u32 i) { return guest_head_ld64(regblock + REG_X + 8 * i); }
 static inline void cpu_set_x(u32 regblock, u32 i, u64 v) { guest_head_st64(regblock + REG_X + 8 * i, v); }
 static inline u64 cpu_pc(u32 regblock) { return guest_head_ld64(regblock + REG_PC); }

@@ -215,6 +215,7 @@ leave:
 static u32 (*volatile const execute_slice)(struct cpu_state *st, const u64 *ip) = execute;
 
 const struct cpu_translator *cpu_translator;
+_Thread_local bool cpu_ended_translated;
 
 static void state_load(struct cpu_state *st, u32 block) {
   guest_head_copy_in(st->x, block + REG_X, 32 * 8); /* two bulk copies are faster than 64 loads in V8 */
@@ -265,6 +266,7 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
   st.fault = (struct cpu_fault){.addr = pc, .si_signo = SIGKILL, .si_code = SI_KERNEL};
   const u64 *ip = NULL;
   u64 retired = st.retired;
+  bool translated = false;
   if (code_attach(&st)) {
     ip = code_find(&st, pc);
     if (!ip) ip = code_enter(&st, pc);
@@ -275,7 +277,8 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
     ip = st.ip;
     st.retired += (u64)(i64)(st.slice - st.count);
     budget -= st.slice - st.count;
-    if (UNLIKELY(exit == CPU_TRANSLATED)) {
+    translated = exit == CPU_TRANSLATED;
+    if (UNLIKELY(translated)) {
       st.pc = state_pc(&st, ip);
       bool skip = run_translated(&st, translator, regblock, &budget);
       exit = CPU_FAULT;
@@ -286,6 +289,7 @@ enum cpu_exit cpu_run(struct mm *mm, u32 regblock, i64 budget, const u32 *poll, 
     if (exit != CPU_BUDGET || budget <= 0 || __atomic_load_n(poll, __ATOMIC_RELAXED)) break;
   }
   if (translator) translator->executed(st.retired - retired);
+  cpu_ended_translated = translated;
   if (ip) st.pc = state_pc(&st, ip); /* NULL: a jump to where nothing may be executed; st.pc says where */
   if (exit == CPU_ILLEGAL) st.fault = (struct cpu_fault){.addr = code_bits(st.pc)};
   if (exit == CPU_FAULT || exit == CPU_ILLEGAL) *fault = st.fault;

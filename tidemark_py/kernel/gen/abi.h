@@ -2368,16 +2368,19 @@
 #define TRACE_MESSAGE 5 /* nr = NOTIFY_*, args = role, arg, instance that sent it; from its sending to its handling, of which the thread that sent it is named */
 #define TRACE_RUN 6 /* a thread begins on a worker: nr = START_* */
 #define TRACE_PHASE 7 /* nr = METRIC_*: a part of the kernel's work */
+#define TRACE_SAMPLE 8 /* where a thread computed: args = pc, 1 in compiled code, its place in the file that is captured */
 
 /* TRACE_ON_*: what tk_trace records */
 #define TRACE_ON_CALLS 1 /* system calls */
 #define TRACE_ON_EVENTS 2 /* lifecycle events and signals */
 #define TRACE_ON_TIMELINE 4 /* waits, messages, starts and phases */
+#define TRACE_ON_PROFILE 8 /* where threads compute */
 
 /* WATCH_*: kernel_counters.watching */
 #define WATCH_TRACE 1 /* somebody traces */
 #define WATCH_TIMELINE 2 /* waits and messages, too */
 #define WATCH_METRICS 4 /* histograms are kept */
+#define WATCH_PROFILE 8 /* somebody wants to know where threads compute */
 
 /* METRIC_*: index of a metric; system call nr has METRIC_CALLS + nr */
 #define METRIC_WAKE 0 /* from waking a sleeping thread to its running */

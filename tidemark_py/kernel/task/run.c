@@ -6,9 +6,11 @@
 #include "../mm/errand.h"
 #include "exec.h"
 #include "fork.h"
+#include "profile.h"
 #include "timeline.h"
 
 #define BUDGET_INSTRUCTIONS 200000
+#define BUDGET_PROFILING 50000
 #define CALLS_PER_TIMER_LOOK 64u
 
 /* Twice per system call: a plain store. Whoever acts on USER looks again after a while, nobody synchronises by it. */
@@ -127,8 +129,11 @@ u32 task_run(u32 slot, u32 generation) {
   for (u32 calls = 0; status == STATUS_CONTINUE;) {
     struct thread *t = current;
     set_word(t, THREAD_USER);
-    enum cpu_exit why = cpu_run(mm_current, t->regblock, BUDGET_INSTRUCTIONS, &t->poll, &t->fault);
+    u64 since = profile_begin();
+    i64 budget = UNLIKELY(since) ? BUDGET_PROFILING : BUDGET_INSTRUCTIONS;
+    enum cpu_exit why = cpu_run(mm_current, t->regblock, budget, &t->poll, &t->fault);
     set_word(t, THREAD_KERNEL);
+    if (UNLIKELY(since)) profile_end(t, since);
     bool look = false;
     if (LIKELY(why == CPU_ECALL)) {
       sys_dispatch();

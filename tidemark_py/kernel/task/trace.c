@@ -18,7 +18,8 @@ static bool told;
 static struct wait_queue room = {{&room.entries, &room.entries}};
 
 static void watch(u32 what) {
-  u32 bits = (trace_any ? WATCH_TRACE : 0) | (what & TRACE_ON_TIMELINE ? WATCH_TIMELINE : 0);
+  u32 bits = (trace_any ? WATCH_TRACE : 0) | (what & TRACE_ON_TIMELINE ? WATCH_TIMELINE : 0) |
+             (what & TRACE_ON_PROFILE ? WATCH_PROFILE : 0);
   __atomic_store_n(&counters.watching, (counters.watching & WATCH_METRICS) | bits, __ATOMIC_SEQ_CST);
 }
 
