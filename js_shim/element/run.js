@@ -23,17 +23,18 @@ const PIECE_CHARACTERS = 16_384;
 const HIDDEN_MS = 100;
 const MOST_MS_TO_STOP = 3000;
 
-/** language -> file the code is written to, command that runs it. @type {Record<string, [string, string]>} */
+/** language -> file the code is written to, command that runs it; @ is the block's own name. @type {Record<string, [string, string]>} */
 const LANGUAGES = {
-  sh: ["/tmp/run.sh", "sh /tmp/run.sh"],
-  bash: ["/tmp/run.bash", "bash /tmp/run.bash"],
-  python3: ["/tmp/run.py", "python3 /tmp/run.py"],
-  perl: ["/tmp/run.pl", "perl /tmp/run.pl"],
-  lua: ["/tmp/run.lua", "lua /tmp/run.lua"],
-  awk: ["/tmp/run.awk", "awk -f /tmp/run.awk"],
-  c: ["/tmp/run.c", "sh -c 'cc -O1 -o /tmp/run /tmp/run.c && /tmp/run'"],
-  sql: ["/tmp/run.sql", "sh -c 'sqlite3 -box < /tmp/run.sql'"],
+  sh: ["@.sh", "sh @.sh"],
+  bash: ["@.bash", "bash @.bash"],
+  python3: ["@.py", "python3 @.py"],
+  perl: ["@.pl", "perl @.pl"],
+  lua: ["@.lua", "lua @.lua"],
+  awk: ["@.awk", "awk -f @.awk"],
+  c: ["@.c", "sh -c 'cc -O1 -o @ @.c && @'"],
+  sql: ["@.sql", "sh -c 'sqlite3 -box < @.sql'"],
 };
+let blocks = 0;
 
 const STYLE = `${SHARED}
   :host { display: block; position: relative; overflow: hidden; border: 1px solid var(--line); border-radius: .8rem; }
@@ -60,6 +61,7 @@ export class TidemarkRun extends HTMLElement {
     /** @type {import("./machine.js").Machine | null} */
     this.machine = null;
     this.shown = 0;
+    this.name = `/tmp/run${++blocks}`; // blocks may run at the same time in one file tree
     /** @type {[string, () => void][]} output of this frame, and what tells that it is drawn */
     this.waiting = [];
     this.killTimer = 0;
@@ -204,9 +206,9 @@ export class TidemarkRun extends HTMLElement {
   #options() {
     const common = commonOptions(this);
     if (this.language === "python" && !this.hasAttribute("cmd")) return { ...common, python: this.code };
-    const [file, cmd] = LANGUAGES[this.language] ?? [null, null];
+    const [file, cmd] = (LANGUAGES[this.language] ?? ["@.txt", null]).map((text) => text?.replaceAll("@", this.name));
     const command = this.getAttribute("cmd") ?? cmd;
-    const path = this.getAttribute("file") ?? file ?? "/tmp/run.txt";
+    const path = this.getAttribute("file") ?? file ?? "";
     if (command) return { ...common, cmd: command, files: { [path]: this.code.endsWith("\n") ? this.code : `${this.code}\n` } };
     this.#failed(`Nobody knows how to run ${JSON.stringify(this.language)}: give the element a cmd and a file, or a language of ${Object.keys(LANGUAGES).join(", ")}, python.`);
     return null;

@@ -58,6 +58,42 @@ def test_blocks_run_and_share_one_runtime_with_a_terminal(page: Page, pages: Pag
     assert workers <= 1
 
 
+def test_the_attributes_and_events_of_a_block(page: Page, pages: Pages) -> None:
+    page.goto(
+        pages.url(f"""
+        <tidemark-run id="a" {BUSYBOX} stdin="typed before" env="WHO=me TWO=2" cwd="/usr" label="A sum" readonly>
+          cat; echo " $WHO $TWO $PWD"
+          exit 4
+        </tidemark-run>
+        <tidemark-run id="b" {BUSYBOX} cmd="wc -l /tmp/mine" file="/tmp/mine">one\ntwo</tidemark-run>
+        <tidemark-run id="c" {BUSYBOX} cmd="nothing-such">x</tidemark-run>
+        <tidemark-run id="d" {BUSYBOX} autorun style="--tidemark-background:#102030">
+          sleep 1; echo by itself</tidemark-run>
+        <tidemark-run id="e" {BUSYBOX} autorun>sleep 1; echo itself too</tidemark-run>""")
+    )
+    page.evaluate("""(() => { window.heard = [];
+      for (const name of ["ready", "exit", "failed"]) for (const each of document.querySelectorAll("tidemark-run"))
+        each.addEventListener(name, (e) => heard.push([each.id, name, e.detail?.code ?? null])); })()""")
+    code = "document.querySelector('#a').shadowRoot.querySelector('textarea')"
+    assert page.evaluate(f"[{code}.readOnly, {code}.getAttribute('aria-label')]") == [
+        True,
+        "A sum, sh; Control and Enter run it",
+    ]
+    key = "new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true, cancelable: true})"
+    page.evaluate(f"void {code}.dispatchEvent({key})")
+    page.wait_for("heard.some(([id, name]) => id === 'a' && name === 'exit')", 60)
+    assert page.evaluate("document.querySelector('#a').output") == "typed before me 2 /usr\n"
+    assert page.evaluate("heard.filter(([id]) => id === 'a')") == [["a", "ready", None], ["a", "exit", 4]]
+    assert run_block(page, "#b")[:2] == (0, "2 /tmp/mine\n")
+    assert run_block(page, "#c")[0] is None
+    assert page.evaluate("heard.filter(([id]) => id === 'c')") == [["c", "failed", None]]
+    # two at a time in one file tree
+    page.evaluate("document.querySelector('#e').scrollIntoView()")
+    page.wait_for("document.querySelector('#d').output === 'by itself\\n'", 60)
+    page.wait_for("document.querySelector('#e').output === 'itself too\\n'", 60)
+    assert page.evaluate("getComputedStyle(document.querySelector('#d')).backgroundColor") == "rgb(16, 32, 48)"
+
+
 def test_machines_of_another_name_have_files_of_their_own(page: Page, pages: Pages) -> None:
     page.goto(
         pages.url(f"""<tidemark-run id="a" {BUSYBOX}>echo mine > /tmp/only</tidemark-run>

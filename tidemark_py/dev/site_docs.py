@@ -17,6 +17,7 @@ from html import escape
 from typing import Any
 
 from .. import errors
+from ..abi.gen import messages
 from . import abigen
 from .toolchain import ROOT, BuildError
 
@@ -28,7 +29,10 @@ API = (
     ("Processes and files", "tidemark_py.runtime", ("Runtime", "Process", "RuntimeFS", "CompletedProcess", "FileStat")),
     ("Streams", "tidemark_py.channel.streams", ("StreamReader", "StreamWriter")),
     ("subprocess for this Python", "tidemark_py.shims", ("install",)),
+    ("", "tidemark_py.shims.remote", ("attach",)),
     ("Layers", "tidemark_py.layers", ("fetch", "Layer")),
+    ("Network", "tidemark_py.net.outside", ("RuntimeNet",)),
+    ("Frames", "tidemark_py.frames.board", ("RuntimeFrames",)),
     ("State and events", KERNEL_STATE, ("KernelRuntimeState", "ProcessState", "ThreadState", "FdState")),
     ("", "tidemark_py.state.events", ("RuntimeEvent",)),
     ("Errors", "tidemark_py.errors", tuple(errors.__all__)),
@@ -102,11 +106,18 @@ def _documented(name: str, thing: Any) -> str:
 
 
 def _members(thing: type) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties, in the order of the source."""
-    for name, value in vars(thing).items():
-        plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-        if not name.startswith("_") and (inspect.isfunction(plain) or isinstance(plain, property)) and plain.__doc__:
-            yield name, plain
+    """Public methods and properties, in the order of the source, then those of its own parts (base classes of ours).
+
+    Methods that only answer a message of another worker (messages.PageHandler) are nobody's to call.
+    """
+    seen = {name for name in vars(messages.PageHandler) if not name.startswith("_")}
+    for part in thing.__mro__:
+        for name, value in vars(part).items() if part.__module__.startswith("tidemark_py.") else ():
+            plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+            called = inspect.isfunction(plain) or isinstance(plain, property)
+            if not name.startswith("_") and called and plain.__doc__ and name not in seen:
+                seen.add(name)
+                yield name, plain
 
 
 HIDDEN = re.compile(r"(self|cls)$|_")  # parameters that are not a reader's

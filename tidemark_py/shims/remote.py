@@ -13,7 +13,6 @@ from ..abi.gen import messages as m
 from ..channel.later import Later
 from ..channel.port import Port
 from ..errors import BootError, KernelPanic, RuntimeClosed
-from ..host import page
 from ..process.attachments import Attachments
 from ..runtime_fs import RuntimeFS
 
@@ -75,6 +74,8 @@ class AttachedRuntime:
 
 async def attach(port: Any, make: Callable[[Any], Any] = AttachedRuntime) -> Any:
     """The runtime behind a MessagePort of `rt.port()`: give it to install(). Raises IsolationError, BootError."""
+    from ..host import page  # imports js, which is not there when the reference is made of this docstring
+
     page.check_isolation()
     runtime = make(await page.message_port(port))
     try:
