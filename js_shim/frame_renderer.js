@@ -1,14 +1,16 @@
 // @ts-check
 /**
- * A worker that shows a frame channel on an OffscreenCanvas, so that the page's own thread draws nothing: WebGL2, or 2D
- * where there is no WebGL2. Frames are taken when they come and at most once per animation frame; a picture is scaled
+ * A worker that shows a frame channel on an OffscreenCanvas, so that the page's own thread draws nothing: by WebGPU, or
+ * WebGL2 where there is none, or 2D. Frames are taken when they come and at most once per animation frame; a picture is scaled
  * to the canvas (the page sizes it), vertices fill it. A lost context is made anew, and the picture with it.
  *
  * Messages in: start {canvas, memory, address, poll_ms, pixelated}, resize {width, height}, stop. Out: shown {number,
  * kind, width, height} at each new size or kind, ended, stale, stats {frames, latency_us: [p50, p99, max]} on demand
- * (stats), pixels on demand (read). Missing: WebGPU.
+ * (stats), pixels on demand (read).
  */
 import { FrameConsumer, StaleHandle } from "./frames.js";
+import { GpuPainter, gpuDevice } from "./gpu_painter.js";
+import { rgba, scan } from "./pixels.js";
 import { FRAME_FORMAT, FRAME_KIND } from "./gen/abi.js";
 import { parentPeer } from "./platform.js";
 
@@ -16,7 +18,7 @@ const parent = parentPeer();
 const SAMPLES = 1024;
 const FRAME_MS = 16;
 
-/** @typedef {import("./frames.js").Frame} Frame */
+/** @typedef {import("./frames.js").Frame} Frame @typedef {GpuPainter | GlPainter | FlatPainter} Painter */
 
 const VERTEX_SHADER = `#version 300 es
 in vec2 at; in vec4 colour; uniform float size; out vec4 paint;
@@ -31,18 +33,27 @@ void main() { vec4 c = texture(picture, where); if (swap) c = c.bgra; result = v
 
 /** WebGL2. */
 class GlPainter {
-  /** @param {OffscreenCanvas} canvas @param {boolean} pixelated */
-  constructor(canvas, pixelated) {
+  /** @param {OffscreenCanvas} canvas @param {boolean} pixelated @param {() => void} [renewed] */
+  constructor(canvas, pixelated, renewed) {
     const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", { antialias: true, preserveDrawingBuffer: true, premultipliedAlpha: false }));
     if (!gl) throw new Error("no WebGL2");
     this.gl = gl;
     this.canvas = canvas;
+    this.pixelated = pixelated;
+    this.begin();
+    if (!renewed) return;
+    canvas.addEventListener("webglcontextlost", (e) => e.preventDefault()); // else it is never given back
+    canvas.addEventListener("webglcontextrestored", () => (this.begin(), renewed()));
+  }
+  /** What a context that was lost has lost. */
+  begin() {
+    const { gl } = this;
     this.vertices = this.program(VERTEX_SHADER, VERTEX_PAINT);
     this.picture = this.program(PICTURE_SHADER, PICTURE_PAINT);
     this.buffer = gl.createBuffer();
     this.texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
-    const filter = pixelated ? gl.NEAREST : gl.LINEAR;
+    const filter = this.pixelated ? gl.NEAREST : gl.LINEAR;
     for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, filter);
     for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
     gl.enable(gl.BLEND);
@@ -150,71 +161,21 @@ class FlatPainter {
   }
 }
 
-/** @param {Frame} frame @param {Uint8Array} bytes */
-function rgba(frame, bytes) {
-  const image = new ImageData(frame.width, frame.height);
-  const out = image.data;
-  const small = frame.format === FRAME_FORMAT.RGB565;
-  const [red, blue] = frame.format === FRAME_FORMAT.BGRX8 ? [2, 0] : [0, 2];
-  for (let y = 0, to = 0; y < frame.height; y++) {
-    for (let x = 0, at = y * frame.stride; x < frame.width; x++, to += 4) {
-      if (small) {
-        const v = bytes[at] | (bytes[at + 1] << 8);
-        [out[to], out[to + 1], out[to + 2], out[to + 3]] = [((v >> 11) * 255) / 31, (((v >> 5) & 63) * 255) / 63, ((v & 31) * 255) / 31, 255];
-        at += 2;
-      } else {
-        [out[to], out[to + 1], out[to + 2]] = [bytes[at + red], bytes[at + 1], bytes[at + blue]];
-        out[to + 3] = frame.format === FRAME_FORMAT.RGBA8 ? bytes[at + 3] : 255;
-        at += 4;
-      }
+/**
+ * WebGPU where there is an adapter, else WebGL2, else 2D. renewed: called when it was lost and is there again.
+ * @param {OffscreenCanvas} canvas @param {boolean} pixelated @param {() => void} renewed
+ */
+async function painter(canvas, pixelated, renewed) {
+  const device = await gpuDevice();
+  const kinds = [() => new GpuPainter(canvas, pixelated, device, renewed), () => new GlPainter(canvas, pixelated, renewed)];
+  for (const made of device ? kinds : kinds.slice(1)) {
+    try {
+      return made();
+    } catch {
+      // the next
     }
   }
-  return image;
-}
-
-/** Points and triangles with the colour between their corners. @param {Frame} frame @param {Uint8Array} bytes @param {number} w @param {number} h */
-function scan(frame, bytes, w, h) {
-  const image = new ImageData(w, h);
-  const f = new Float32Array(bytes.slice().buffer);
-  const each = frame.stride / 4;
-  const corner = (/** @type {number} */ n) => ({ x: ((f[n * each] + 1) * w) / 2, y: ((1 - f[n * each + 1]) * h) / 2, c: f.subarray(n * each + 2, n * each + 6) });
-  const put = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number[] | Float32Array} */ c) => {
-    if (x < 0 || y < 0 || x >= w || y >= h) return;
-    for (let i = 0; i < 4; i++) image.data[(y * w + x) * 4 + i] = c[i] * 255;
-  };
-  if (frame.kind === FRAME_KIND.POINTS) {
-    for (let n = 0; n < frame.width; n++) {
-      const p = corner(n);
-      put(Math.floor(p.x), Math.floor(p.y), p.c);
-    }
-    return image;
-  }
-  for (let n = 0; n + 2 < frame.width; n += 3) {
-    const [a, b, c] = [corner(n), corner(n + 1), corner(n + 2)];
-    const area = (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
-    if (!area) continue;
-    const [x0, x1] = [Math.max(0, Math.floor(Math.min(a.x, b.x, c.x))), Math.min(w - 1, Math.ceil(Math.max(a.x, b.x, c.x)))];
-    const [y0, y1] = [Math.max(0, Math.floor(Math.min(a.y, b.y, c.y))), Math.min(h - 1, Math.ceil(Math.max(a.y, b.y, c.y)))];
-    for (let y = y0; y <= y1; y++) {
-      for (let x = x0; x <= x1; x++) {
-        const [px, py] = [x + 0.5, y + 0.5];
-        const u = ((b.x - px) * (c.y - py) - (c.x - px) * (b.y - py)) / area;
-        const v = ((c.x - px) * (a.y - py) - (a.x - px) * (c.y - py)) / area;
-        if (u < 0 || v < 0 || u + v > 1) continue;
-        put(x, y, [0, 1, 2, 3].map((i) => u * a.c[i] + v * b.c[i] + (1 - u - v) * c.c[i]));
-      }
-    }
-  }
-  return image;
-}
-
-/** @param {OffscreenCanvas} canvas @param {boolean} pixelated */
-function painter(canvas, pixelated) {
-  try {
-    return new GlPainter(canvas, pixelated);
-  } catch {
-    return new FlatPainter(canvas, pixelated);
-  }
+  return new FlatPainter(canvas, pixelated);
 }
 
 /** The next animation frame where this worker has them: a worker's worker, a hidden page and Node have none. */
@@ -236,12 +197,8 @@ class Screen {
     this.pollMs = o.poll_ms ?? 33;
     this.bootMs = o.boot_ms ?? performance.timeOrigin; // where the kernel's monotonic clock begins
     this.pixelated = Boolean(o.pixelated);
-    this.painter = painter(this.canvas, this.pixelated);
-    this.canvas.addEventListener?.("webglcontextlost", (e) => e.preventDefault()); // else it is never given back
-    this.canvas.addEventListener?.("webglcontextrestored", () => {
-      this.painter = painter(this.canvas, this.pixelated);
-      this.again();
-    });
+    /** @type {Painter | null} */
+    this.painter = null;
     this.shape = "";
     this.frames = 0;
     /** @type {number[]} */
@@ -251,11 +208,12 @@ class Screen {
   }
   /** @param {Frame} frame */
   show(frame) {
+    const painter = /** @type {Painter} */ (this.painter);
     const late = (performance.timeOrigin + performance.now() - this.bootMs) * 1e3 - frame.timeNs / 1e3;
     const bytes = new Uint8Array(frame.bytes); // WebGL and ImageData take no shared memory
     if (!this.consumer.holds(frame)) return;
-    if (this.painter.lost()) return; // drawn when there is one again
-    this.painter.load(frame, bytes)();
+    if (painter.lost()) return; // drawn when there is one again
+    painter.load(frame, bytes)();
     this.frames++;
     this.kind = frame.kind;
     if (frame.kind !== FRAME_KIND.SCREEN) this.latencies[this.frames % SAMPLES] = late;
@@ -269,6 +227,7 @@ class Screen {
     Atomics.notify(this.consumer.words, 2);
   }
   async run() {
+    this.painter = await painter(this.canvas, this.pixelated, () => this.again());
     let live = this.consumer.live;
     /** @type {Frame | null} */
     let screen = null;
@@ -288,13 +247,20 @@ class Screen {
   stats() {
     const sorted = this.latencies.filter((n) => n !== undefined).sort((a, b) => a - b);
     const at = (/** @type {number} */ share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-    return { t: "stats", frames: this.frames, latency_us: [at(0.5), at(0.99), at(1)], painter: this.painter.constructor.name };
+    return { t: "stats", frames: this.frames, latency_us: [at(0.5), at(0.99), at(1)], painter: this.painter?.constructor.name ?? "" };
   }
+}
+
+/** @param {Screen} screen */
+async function read({ painter, canvas }) {
+  const { width, height } = canvas;
+  const pixels = painter ? await painter.read() : new Uint8Array(width * height * 4);
+  parent.post({ t: "pixels", width, height, pixels }, [pixels.buffer]);
 }
 
 /** @type {Screen | null} */
 let screen = null;
-parent.listen((m) => {
+parent.listen(async (m) => {
   try {
     if (m.t === "start") {
       screen = new Screen(m);
@@ -303,11 +269,9 @@ parent.listen((m) => {
       [screen.canvas.width, screen.canvas.height] = [m.width, m.height];
       screen.again();
     } else if (m.t === "stats") parent.post(screen ? screen.stats() : { t: "stats", frames: 0, latency_us: [0, 0, 0], painter: "" });
-    else if (m.t === "lose" && screen) screen.painter.lose(); // for tests: as a graphics driver that was reset
-    else if (m.t === "read" && screen) {
-      const pixels = screen.painter.read();
-      parent.post({ t: "pixels", width: screen.canvas.width, height: screen.canvas.height, pixels }, [pixels.buffer]);
-    } else if (m.t === "stop" && screen) screen.running = false;
+    else if (m.t === "lose" && screen) screen.painter?.lose(); // for tests: as a graphics driver that was reset
+    else if (m.t === "read" && screen) await read(screen);
+    else if (m.t === "stop" && screen) screen.running = false;
   } catch (e) {
     parent.post({ t: "failed", text: String(/** @type {any} */ (e)?.message ?? e) });
   }

@@ -31,7 +31,8 @@ rt = await shared_runtime()
 reader = await rt.frames.open("frame6")
 most = (1 << 32) - 1
 bad = [head(width=most), head(height=most, stride=1 << 31), head(stride=4), head(stride=0), head(width=0), head(kind=4),
-       head(kind=9), head(form=7), head(size=65), head(magic=1), head(zero=1), head(width=8193, stride=8193 * 4),
+       head(kind=9), head(form=7), head(size=65), head(magic=1), head(zero=1),
+       head(width=8192, height=8192, stride=32768, size=1 << 28), head(size=1 << 20), head(width=8193, stride=8193 * 4),
        head(kind=2, width=1 << 28, height=1, stride=16, form=16), head(kind=2, width=2, height=2, stride=32, form=16),
        head(kind=3, width=(1 << 32) // 32 + 2, height=1, stride=32, form=16), b"short"]
 for n, one in enumerate(bad):

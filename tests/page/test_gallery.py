@@ -119,6 +119,20 @@ def test_the_inspector_shows_processes_pipes_and_events(page: Page, server: Serv
     page.wait_for("document.getElementById('one').innerText.includes('has ended')", 20)
     events = "document.getElementById('events').innerText"
     page.wait_for(f"{events}.includes('exec') && {events}.includes('signal 9')", 20)
+    page.evaluate("document.getElementById('measure').click()")
+    times = "[...document.querySelectorAll('#metrics tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
+    wanted = "r[0] === 'call.wait4' && r.length === 5 && r.slice(1).every((n) => /^[\\d .]+$/.test(n))"
+    for _ in range(30):  # a line may be lost, as above
+        page.evaluate("document.querySelector('tidemark-terminal').write('\x15ls | wc -l\r')")
+        try:
+            page.wait_for(f"{times}.some((r) => {wanted})", 2)
+            break
+        except BrowserError:
+            continue
+    found = page.evaluate(times)
+    assert {"call.wait4", "handover"} <= {row[0] for row in found}, found
+    page.evaluate("document.getElementById('measure').click()")
+    assert page.evaluate("document.getElementById('measure').getAttribute('aria-pressed')") == "false"
 
 
 def test_every_row_of_what_works_names_something_that_exists() -> None:

@@ -22,6 +22,8 @@ SHIM_MODULES = (
     "queue.js",
     "workers.js",
     "frames.js",
+    "pixels.js",
+    "gpu_painter.js",
     "frame_renderer.js",
     "jit_link.js",
     "instantiate.js",
