@@ -21,7 +21,7 @@ struct Settings { size: vec2f, opaque: f32, unused: f32 }
 @group(0) @binding(1) var picture: texture_2d<f32>;
 @group(0) @binding(2) var smoothly: sampler;
 struct Corner { @builtin(position) place: vec4f, @location(0) paint: vec4f }
-struct Place { @builtin(position) place: vec4f, @location(0) where: vec2f }
+struct Place { @builtin(position) place: vec4f, @location(0) spot: vec2f }
 fn strip(n: u32) -> vec2f { return vec2f(f32(n & 1u), f32(n >> 1u)); }
 @vertex fn triangle(@location(0) at: vec2f, @location(1) colour: vec4f) -> Corner { return Corner(vec4f(at, 0.0, 1.0), colour); }
 @vertex fn point(@builtin(vertex_index) n: u32, @location(0) at: vec2f, @location(1) colour: vec4f) -> Corner {
@@ -33,7 +33,7 @@ fn strip(n: u32) -> vec2f { return vec2f(f32(n & 1u), f32(n >> 1u)); }
   return Place(vec4f(p * 2.0 - 1.0, 0.0, 1.0), vec2f(p.x, 1.0 - p.y));
 }
 @fragment fn pictured(p: Place) -> @location(0) vec4f {
-  let c = textureSample(picture, smoothly, p.where);
+  let c = textureSample(picture, smoothly, p.spot);
   return vec4f(c.rgb, max(c.a, settings.opaque));
 }`;
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from tidemark_py.dev.browser import Browser, Page
+from tidemark_py.dev.server import Server
+from tidemark_py.dev.toolchain import ROOT
 
 from .elements import HEAD, Pages
 
@@ -148,8 +151,8 @@ def test_every_painter_shows_the_same_triangle(painter: str, flags: tuple[str, .
 #: WebGPU on the processor draws, but Chromium without a graphics processor shows no canvas of it: the canvas is ours.
 GPU_PAINTS = """(async () => {
   const script = `
-  import { GpuPainter } from "${location.origin}/tidemark/gpu_painter.js";
-  import { FRAME_FORMAT, FRAME_KIND } from "${location.origin}/tidemark/gen/abi.js";
+  import { GpuPainter } from "${location.origin}/shim/gpu_painter.js";
+  import { FRAME_FORMAT, FRAME_KIND } from "${location.origin}/shim/gen/abi.js";
   onmessage = async () => {
     const device = await (await navigator.gpu.requestAdapter()).requestDevice();
     const errors = [];
@@ -165,10 +168,11 @@ GPU_PAINTS = """(async () => {
     };
     const red = [1, 0, 0, 1], green = [0, 1, 0, 1], blue = [0, 0, 1, 1];
     const floats = (...all) => new Uint8Array(new Float32Array(all.flat()).buffer);
+    const middle = (x, y) => [(2 * x + 1) / 320 - 1, 1 - (2 * y + 1) / 240];
     const corners = floats([0, 0.8], red, [-0.8, -0.8], green, [0.8, -0.8], blue);
     let at = await shown({ kind: FRAME_KIND.TRIANGLES, width: 3, stride: 24 }, corners);
     const triangle = [at(160, 30), at(40, 212), at(280, 212), at(3, 3)];
-    at = await shown({ kind: FRAME_KIND.POINTS, width: 2, stride: 24 }, floats([0.5, 0.5], green, [-0.5, -0.5], blue));
+    at = await shown({ kind: FRAME_KIND.POINTS, width: 2, stride: 24 }, floats(middle(240, 60), green, middle(80, 180), blue));
     const points = [at(240, 60), at(80, 180), at(160, 120)];
     [canvas.width, canvas.height] = [70, 30];
     const picture = new Uint8Array(2 * 4 * 2).map((_, i) => [10, 20, 30, 0][i % 4] + (i >= 8 ? 100 : 0));
@@ -192,10 +196,11 @@ GPU_PAINTS = """(async () => {
 
 
 @pytest.mark.slow
-def test_webgpu_draws_triangles_points_and_pictures(pages: Pages) -> None:
-    with Browser(GPU) as browser:
+def test_webgpu_draws_triangles_points_and_pictures(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html><title>WebGPU</title>", "utf-8")
+    with Server({"/": tmp_path, "/shim": ROOT / "js_shim"}) as server, Browser(GPU) as browser:
         page = browser.page()
-        page.goto(pages.url("", HEAD))
+        page.goto(server.url("/index.html"))
         got = page.evaluate(GPU_PAINTS)
     assert got["errors"] == [], got
     top, left, right, out = got["triangle"]
