@@ -172,7 +172,8 @@ GPU_PAINTS = """(async () => {
     const corners = floats([0, 0.8], red, [-0.8, -0.8], green, [0.8, -0.8], blue);
     let at = await shown({ kind: FRAME_KIND.TRIANGLES, width: 3, stride: 24 }, corners);
     const triangle = [at(160, 30), at(40, 212), at(280, 212), at(3, 3)];
-    at = await shown({ kind: FRAME_KIND.POINTS, width: 2, stride: 24 }, floats(middle(240, 60), green, middle(80, 180), blue));
+    const two = floats(middle(240, 60), green, middle(80, 180), blue);
+    at = await shown({ kind: FRAME_KIND.POINTS, width: 2, stride: 24 }, two);
     const points = [at(240, 60), at(80, 180), at(160, 120)];
     [canvas.width, canvas.height] = [70, 30];
     const picture = new Uint8Array(2 * 4 * 2).map((_, i) => [10, 20, 30, 0][i % 4] + (i >= 8 ? 100 : 0));

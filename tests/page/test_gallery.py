@@ -123,7 +123,7 @@ def test_the_inspector_shows_processes_pipes_and_events(page: Page, server: Serv
     times = "[...document.querySelectorAll('#metrics tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
     wanted = "r[0] === 'call.wait4' && r.length === 5 && r.slice(1).every((n) => /^[\\d .]+$/.test(n))"
     for _ in range(30):  # a line may be lost, as above
-        page.evaluate("document.querySelector('tidemark-terminal').write('\x15ls | wc -l\r')")
+        page.evaluate("document.querySelector('tidemark-terminal').write('\\x15ls | wc -l\\r')")
         try:
             page.wait_for(f"{times}.some((r) => {wanted})", 2)
             break
