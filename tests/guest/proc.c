@@ -296,6 +296,51 @@ static void machine(void) {
   printf("sys cpu %c\n", buf[0]);
 }
 
+static volatile char page[4096 * 8] __attribute__((aligned(4096)));
+/* Rss of the area that holds `page`, in kB; the process pid is our copy. */
+static long resident_of(pid_t pid) {
+  char path[64];
+  unsigned long start, end;
+  snprintf(path, sizeof path, "/proc/%d/smaps", pid);
+  FILE *f = fopen(path, "r");
+  char line[512];
+  long rss = -1;
+  int inside = 0;
+  while (f && fgets(line, sizeof line, f)) {
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2) inside = (unsigned long)page >= start && (unsigned long)page < end;
+    if (inside && !strncmp(line, "Rss:", 4)) rss = atol(line + 4);
+  }
+  if (f) fclose(f);
+  return rss;
+}
+static long io_count(const char *key) {
+  slurp("/proc/self/io");
+  char *at = strstr(buf, key);
+  return at ? atol(at + strlen(key)) : -1;
+}
+static void usage(void) {
+  long reads = io_count("syscr: "), bytes = io_count("rchar: "), null = open("/dev/null", O_WRONLY), written = io_count("wchar: ");
+  printf("io: reads counted %d, bytes %d\n", io_count("syscr: ") > reads, io_count("rchar: ") > bytes);
+  write((int)null, buf, 1000);
+  printf("io: written %ld\n", io_count("wchar: ") - written);
+  close((int)null);
+  unsigned long word[2] = {1, 0}, size = 0;
+  int fd = open("/proc/self/auxv", O_RDONLY);
+  while (word[0] && read(fd, word, sizeof word) == sizeof word) size = word[0] == 6 /* AT_PAGESZ */ ? word[1] : size;
+  close(fd);
+  printf("auxv: pages of %lu, ends with %lu\n", size, word[0]);
+  long before = resident_of(getpid());
+  for (int i = 0; i < 8; i++) page[i * 4096] = 1;
+  printf("smaps: known %d, touched pages are there %d\n", before >= 0, resident_of(getpid()) >= 32);
+  pid_t child = fork();
+  if (!child) {
+    for (;;) pause();
+  }
+  printf("smaps of a child: %d\n", resident_of(child) >= 32);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}
+
 static void access_rules(void) {
   errno = 0;
   printf("create %d %d\n", open("/proc/nothing", O_CREAT | O_RDWR, 0600), errno == ENOENT || errno == EACCES);
@@ -340,6 +385,7 @@ int main(int argc, char **argv) {
   others(argv);
   threads();
   machine();
+  usage();
   access_rules();
   return 0;
 }

@@ -79,7 +79,7 @@ def test_guest_prints_what_the_host_prints(name: str, native_kernel: Path, tmp_p
     [
         ("hammer", ["3"]),  # rounds
         pytest.param("hammer", ["30"], marks=pytest.mark.slow),
-        *((name, []) for name in ("thread", "storm", "gates", "futex", "process_vm")),
+        *((name, []) for name in ("thread", "storm", "gates", "futex", "process_vm", "ptrace")),
     ],
 )
 def test_no_data_race_in_the_kernel(name: str, arguments: list[str], tmp_path: Path) -> None:

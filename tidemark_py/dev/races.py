@@ -19,8 +19,8 @@ from .toolchain import say
 #: Programs of tests/guest with threads, processes or signals at the same time.
 RACE_PRONE = (
     "connect", "epoll", "exec", "fork", "futex", "futex_pi", "gates", "hammer", "inet_socket", "job", "killing",
-    "mqueue", "nested", "pipe", "poll", "process_vm", "signal", "signalfd", "storm", "sysv", "thread", "time", "tty",
-    "unix_socket", "wait",
+    "mqueue", "nested", "pipe", "poll", "process_vm", "ptrace", "signal", "signalfd", "storm", "sysv", "thread", "time",
+    "tty", "unix_socket", "wait",
 )  # fmt: skip
 HOST_RUNS = 12
 HOST_S = 120.0

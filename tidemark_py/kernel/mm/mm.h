@@ -142,6 +142,12 @@ void mm_page_export(u32 page, void *dst);            /* guest -> kernel, PAGE_BY
 int mm_page_import(struct mm *mm, u32 page, const void *src); /* kernel -> guest, sets permission byte by its area;
                                                                  0 or -ENOMEM when the guest memory cannot grow */
 
+/* Of the first `count` areas, own memory: pages that are here, pages that are the process's own. */
+struct mm_usage {
+  u32 start, resident, dirty;
+};
+void mm_usage(const struct mm *mm, struct mm_usage *out, u32 count);
+
 /* ---- user copies (own memory, lock held): every guest pointer goes through these ---- */
 int copy_in(void *dst, uaddr_t src, size_t bytes);        /* 0 or -EFAULT */
 int copy_out(uaddr_t dst, const void *src, size_t bytes); /* 0 or -EFAULT */

@@ -87,6 +87,18 @@ void pages_move(struct mm *mm, const struct vma *v, u32 from, u32 to, u32 pages)
   }
 }
 
+void mm_usage(const struct mm *mm, struct mm_usage *out, u32 count) {
+  const u32 here = PERM_RESIDENT | PERM_EXTERNAL;
+  for (u32 i = 0; i < MIN(count, mm->vma_count); i++) {
+    const struct vma *v = &mm->vmas[i];
+    out[i] = (struct mm_usage){.start = v->start};
+    for (u32 page = pages_next(v->start, v->end, here); page < v->end; page = pages_next(page + 1, v->end, here)) {
+      out[i].resident++;
+      out[i].dirty += (guest_perm(page) & PERM_DIRTY) != 0;
+    }
+  }
+}
+
 /* ---- fork's page transfer ---- */
 
 i64 mm_dirty_next(const struct mm *mm, u32 page) {

@@ -62,6 +62,8 @@ int proc_show_net_inet6(struct text *t, const struct proc_node *n);
 int proc_show_net_sockets(struct text *t, const struct proc_node *n);
 int proc_show_net_unix(struct text *t, const struct proc_node *n);
 extern const struct ofd_ops proc_memory_ops;
+int proc_show_maps(struct text *t, const struct proc_node *n);
+int proc_show_smaps(struct text *t, const struct proc_node *n);
 u32 proc_cpus(void);
 i32 proc_pid_of(const struct ofd *f); /* whose directory /proc/PID it is; 0: none */
 #define PROC_MEMORY_TOTAL_BYTES (2ull << 30) /* what a tab is told to have */

@@ -1,7 +1,7 @@
 /* process: the files of /proc/PID and /proc/PID/task/TID (proc_pid_stat(5) and its neighbours).
  *
  * Other processes' memory is out of reach: cmdline and environ show what exec copied, maps shows the areas.
- * Missing: smaps and pagemap (who knows the residency of pages is the process' own worker), io, ns. */
+ * What memory holds is in memory.c. Missing: pagemap, smaps_rollup, ns. */
 #include "proc.h"
 
 #define TICK_NS 10000000u /* CLK_TCK 100 */
@@ -157,27 +157,11 @@ static int show_status(struct text *t, const struct proc_node *n) {
   return 0;
 }
 
-static int show_maps(struct text *t, const struct proc_node *n) {
-  struct mm *mm = mm_of(node_process(n));
-  for (u32 i = 0; mm && i < mm->vma_count; i++) {
-    const struct vma *v = &mm->vmas[i];
-    const struct inode *ino = v->file ? v->file->inode : NULL;
-    u32 before = t->bytes;
-    text_printf(t, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu", (unsigned long long)v->start << PAGE_SHIFT,
-                (unsigned long long)v->end << PAGE_SHIFT, v->prot & PERM_R ? 'r' : '-', v->prot & PERM_W ? 'w' : '-',
-                v->prot & PERM_X ? 'x' : '-', v->shared ? 's' : 'p',
-                (unsigned long long)(v->file ? v->file_page << PAGE_SHIFT : 0), ino ? dev_major(ino->sb->dev) : 0,
-                ino ? dev_minor(ino->sb->dev) : 0, (unsigned long long)(ino ? ino->ino : 0));
-    const char *name = v->file ? v->file->path : v->name;
-    if (name) {
-      do text_add(t, " ", 1);
-      while (!t->failed && t->bytes - before < 73);
-      text_printf(t, "%s%s", name, ino && !ino->nlink ? " (deleted)" : "");
-    } else if (!v->file && v->memory) {
-      text_printf(t, " /dev/zero (deleted)");
-    }
-    text_add(t, "\n", 1);
-  }
+static int show_io(struct text *t, const struct proc_node *n) {
+  const struct process *p = node_process(n);
+  text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+              (unsigned long long)p->io[0].bytes, (unsigned long long)p->io[1].bytes, (unsigned long long)p->io[0].calls,
+              (unsigned long long)p->io[1].calls);
   return 0;
 }
 
@@ -286,9 +270,10 @@ static const struct proc_file files[] = {
     {.path = "exe", .kind = PROC_MAGIC, .show = show_exe, .target = target_exe},
     {.path = "fd", .kind = PROC_FDS},
     {.path = "fdinfo", .kind = PROC_FDINFOS},
+    {.path = "io", .show = show_io, .mode = 0400},
     {.path = "limits", .show = show_limits},
     {.path = "loginuid", .show = show_loginuid, .mode = 0644},
-    {.path = "maps", .show = show_maps},
+    {.path = "maps", .show = proc_show_maps},
     {.path = "mem", .mode = 0600, .ops = &proc_memory_ops},
     {.path = "mountinfo", .show = proc_show_mounts},
     {.path = "mounts", .show = proc_show_mounts},
@@ -297,6 +282,7 @@ static const struct proc_file files[] = {
     {.path = "oom_score_adj", .show = show_zero, .mode = 0644, .write = accept_number},
     {.path = "personality", .show = show_personality, .mode = 0400},
     {.path = "root", .kind = PROC_MAGIC, .show = show_root, .target = target_root},
+    {.path = "smaps", .show = proc_show_smaps},
     {.path = "stat", .show = show_stat},
     {.path = "statm", .show = show_statm},
     {.path = "status", .show = show_status},

@@ -30,12 +30,19 @@ static i64 write_at(struct ofd *f, struct iobuf *io, const i64 *pos) {
   return r;
 }
 
+static i64 counted(bool write, i64 r) {
+  struct process *p = current->process;
+  p->io[write].calls++;
+  if (r > 0) p->io[write].bytes += (u64)r;
+  return r;
+}
+
 static i64 transfer(i32 fd, uaddr_t buf, u64 count, const i64 *pos, bool write) {
   struct ofd *f AUTO_OFD = ofd_hold(fd);
   if (!f) return -EBADF;
   struct iobuf io;
   iobuf_init_guest(&io, buf, MIN(count, RW_MAX_BYTES));
-  return write ? write_at(f, &io, pos) : read_at(f, &io, pos);
+  return counted(write, write ? write_at(f, &io, pos) : read_at(f, &io, pos));
 }
 i64 sys_read(i32 fd, uaddr_t buf, u64 count) { return transfer(fd, buf, count, NULL, false); }
 i64 sys_write(i32 fd, uaddr_t buf, u64 count) { return transfer(fd, buf, count, NULL, true); }
@@ -52,7 +59,7 @@ static i64 transfer_vector(i32 fd, uaddr_t iov, u64 count, const i64 *pos, bool 
   i64 r = iobuf_init_iovec(&io, iov, (u32)count);
   if (r) return r;
   io.left = MIN(io.left, RW_MAX_BYTES);
-  r = write ? write_at(f, &io, pos) : read_at(f, &io, pos);
+  r = counted(write, write ? write_at(f, &io, pos) : read_at(f, &io, pos));
   iobuf_free(&io);
   return r;
 }

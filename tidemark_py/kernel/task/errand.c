@@ -17,6 +17,7 @@ struct errand {
   bool write, done, forgotten;
   bool inside; /* a guest thread waits for it, no role */
   bool poke;   /* write where the guest may not */
+  bool usage;  /* no bytes: struct mm_usage of the areas */
   struct thread *target; /* STATE_THREAD, STATE_REGISTERS */
   i32 tid;
   u64 address;
@@ -154,6 +155,12 @@ static bool run(struct mm_errand *base) {
     finish(e, thread_errand(e));
     return true;
   }
+  if (e->usage) {
+    memset(e->data, 0, e->bytes);
+    mm_usage(mm_current, (struct mm_usage *)(void *)e->data, e->bytes / (u32)sizeof(struct mm_usage));
+    finish(e, (i32)e->bytes);
+    return true;
+  }
   i32 r = e->poke    ? mm_poke(e->address, e->data, e->bytes)
           : e->write ? copy_out(e->address, e->data, e->bytes)
                      : copy_in(e->data, e->address, e->bytes);
@@ -203,15 +210,16 @@ i32 errand_begin(u32 kind, i32 pid, u64 address, bool write, u8 *data, u32 bytes
   return r ? r : (i32)e->id;
 }
 
+enum how { COPY, POKE, USAGE };
 /* from: to be written; else to: read. */
-static i32 memory(struct process *p, u64 address, bool poke, const void *from, void *to, u32 bytes) {
+static i32 memory(struct process *p, u64 address, enum how how, const void *from, void *to, u32 bytes) {
   u8 *own = bytes > ERRAND_MEMORY_BYTES ? NULL : kmalloc(bytes);
   if (!own) return -ENOMEM;
   if (from) memcpy(own, from, bytes);
   struct errand *e;
   i32 r = begin(STATE_GUEST_MEMORY, p, address, from, own, bytes, &e);
   if (r) return r;
-  e->inside = true, e->poke = poke;
+  e->inside = true, e->poke = how == POKE, e->usage = how == USAGE;
   struct wait_entry entry = {.thread = current};
   wait_add(&done_inside, &entry);
   while (!e->done && !r) r = wait_park_killable(WAIT_FOREVER);
@@ -228,11 +236,16 @@ static i32 memory(struct process *p, u64 address, bool poke, const void *from, v
 
 i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 bytes) {
   if (p->mm && p->mm == mm_current) return write ? copy_out(address, data, bytes) : copy_in(data, address, bytes);
-  return memory(p, address, false, write ? data : NULL, write ? NULL : data, bytes);
+  return memory(p, address, COPY, write ? data : NULL, write ? NULL : data, bytes);
 }
 i32 errand_poke(struct process *p, u64 address, const void *data, u32 bytes) {
   if (p->mm && p->mm == mm_current) return mm_poke(address, data, bytes);
-  return memory(p, address, true, data, NULL, bytes);
+  return memory(p, address, POKE, data, NULL, bytes);
+}
+i32 errand_usage(struct process *p, struct mm_usage *out, u32 count) {
+  if (!p->mm || p->mm != mm_current) return memory(p, 0, USAGE, NULL, out, count * (u32)sizeof *out);
+  mm_usage(p->mm, out, count);
+  return 0;
 }
 i32 errand_retry(void) {
   i32 r = wait_park_killable(time_monotonic_ns() + RETRY_NS);

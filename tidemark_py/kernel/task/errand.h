@@ -16,6 +16,7 @@ i32 errand_memory(struct process *p, u64 address, bool write, void *data, u32 by
 #define ERRAND_MEMORY_BYTES 65536u
 /* Writing for a tracer: private pages that the guest itself may not write, too. */
 i32 errand_poke(struct process *p, u64 address, const void *data, u32 bytes);
+i32 errand_usage(struct process *p, struct mm_usage *out, u32 count); /* of its first areas: 0 or as errand_memory */
 i32 errand_retry(void); /* after -EAGAIN, a moment later: 0, or -errno when the caller was killed */
 void errands_forget(void); /* those of a machine that was saved: nobody waits for them */
 void errand_end(u32 id); /* under way: its result is dropped when it comes */

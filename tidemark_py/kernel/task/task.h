@@ -108,6 +108,7 @@ struct process {
   struct process *tracer; /* of a leader that has ended, if not the parent: it waits first (ptrace.h) */
   bool traces;          /* has, or had, tracees */
   bool sigkilled;
+  struct { u64 bytes, calls; } io[2]; /* read(2) and its kin, write(2) and its kin: proc_pid_io(5) */
   struct wasi *wasi;    /* runs a WebAssembly module: wasi/wasi.h; NULL: riscv64 */
   struct wasi_options *wasi_options; /* what a module would be given; shared by descendants, NULL: the defaults */
 };
