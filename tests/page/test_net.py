@@ -69,6 +69,25 @@ def test_page_talks_to_a_guests_server(page: Page) -> None:
     """) == [[8123], True, 0, "ConnectionRefusedError"]
 
 
+def test_a_port_taken_twice_is_refused_to_the_second_and_the_first_serves_on(page: Page) -> None:
+    """bind(2): EADDRINUSE, said by the program; nobody is told of a second listener."""
+    assert page.run("""
+        rt = await shared_runtime()
+        ports = []
+        rt.net.on_listen(ports.append)
+        first = await rt.spawn(["nc", "-l", "-p", "8126", "-e", "cat"])
+        while not ports:
+            await asyncio.sleep(0.01)
+        second = await rt.run(["nc", "-l", "-p", "8126"], timeout=50)
+        stream = await rt.net.connect(8126)
+        await stream.write(b"still there")
+        await stream.write_eof()
+        got = await stream.read()
+        await stream.close()
+        [second.returncode, second.stderr.decode(), got.decode(), await first.wait(), ports]
+    """) == [1, "nc: bind: Address already in use\n", "still there", 0, [8126]]
+
+
 def test_nothing_leaves_without_a_backend_and_the_log_says_so(page: Page) -> None:
     got = page.run("""
         rt = await shared_runtime()
