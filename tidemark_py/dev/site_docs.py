@@ -150,7 +150,8 @@ def syscalls() -> tuple[str, str, str]:
         '<label>Show <input type="search" id="filter" placeholder="name or note"></label>',
         *(BOX.format(level, words) for level, words in LEVELS.items()),
         "</form>",
-        '<div class="scroll" tabindex="0" role="region" aria-label="System calls"><table id="syscalls"><thead><tr>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="System calls">',
+        '<table id="syscalls" class="stack"><thead><tr>'
         '<th class="n">No.</th><th>Call</th><th>Level</th><th>What is missing</th></tr></thead><tbody>',
     ]
     for r in sorted(rows, key=lambda r: r["nr"]):
@@ -186,7 +187,7 @@ def scale() -> tuple[str, str, str]:
     head = "<thead><tr><th>What</th><th>How well</th><th>Known by</th></tr></thead>"
     for group in table["group"]:
         parts.append(f'<h2 id="{slug(group["name"])}">{escape(group["name"])}</h2>')
-        parts.append(f'<div class="scroll"><table class="scale">{head}<tbody>')
+        parts.append(f'<div class="scroll"><table class="scale stack">{head}<tbody>')
         for row in group["row"]:
             grade = _level(row["grade"], GRADES[row["grade"]])
             note = f'<br><span class="soft">{inline(row["note"])}</span>' if row.get("note") else ""
