@@ -161,7 +161,7 @@ static long resumes(long n) {
 
 int main(void) {
   for (int i = 0; i < 300; i++) sink = under(NEST, depth, 20); /* hot */
-  printf("fib %u\n", fib(24));
+  printf("fib %u\n", fib(32));
   for (int i = 0; i < 3; i++) printf("depth %ld\n", depth(100000));
   long returns = 0;
   for (volatile int i = 1; i <= 300; i++) {

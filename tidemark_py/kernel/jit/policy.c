@@ -15,11 +15,11 @@
 #define FORCED 2u
 /* Translating, linking and the engine's baseline compiler cost a third of a millisecond on the guest's thread, its
  * optimizing compiler one or two on another: what has run a quarter of a million instructions is worth that in a thread
- * that goes on for long. One that has not yet run for a third of a second is likely to end soon: there only what has already
- * lost what its translation costs. */
+ * that goes on for long. One that has not yet run for half a second is likely to end soon: there only what has
+ * already lost several times what its translation costs. */
 #define HOT_SAMPLES 64u
-#define YOUNG_INSTRUCTIONS 100000000ull
-#define YOUNG_FACTOR 5u
+#define YOUNG_INSTRUCTIONS 150000000ull
+#define YOUNG_FACTOR 16u
 #define HOT_CALLS 1500u
 #define HOT_LEAVES 1000u
 #define LINK_TRIES 3u /* runs before an instance links what another process made */
