@@ -11,8 +11,8 @@ Buffer = bytes | bytearray | memoryview
 Packed = bytes  # a field may be called bytes
 
 
-ABI_HASH: Final = "0d45089be819642b07a9aa27fc3323c4bef71bb06e54ec876b6dbf50c1429b81"
-ABI_HASH32: Final = 0x0d45089b
+ABI_HASH: Final = "19b827ff38a640a8c42a30e6db3160cf5b69522f74052d7af12f7e6b2fc83202"
+ABI_HASH32: Final = 0x19b827ff
 EVENT_RING_RECORDS: Final = 4096
 JOURNAL_VERSION: Final = 1
 LAYER_MAGIC: Final = 1380729940
@@ -22,7 +22,7 @@ LAYER_FILE_VERSION: Final = 1
 STAGING_BYTES: Final = 4194304
 METRIC_BUCKETS: Final = 112
 METRIC_UNIT_SHIFT: Final = 8
-METRIC_SAMPLE: Final = 16
+METRIC_SAMPLE: Final = 64
 QUEUE_COMMITTED: Final = 2147483648
 QUEUE_PAD: Final = 1073741824
 QUEUE_HEAD_BYTES: Final = 8

@@ -2463,7 +2463,7 @@
 #define STAGING_BYTES 0x400000 /* staging memory of an attached role, guest addresses 0 .. here */
 #define METRIC_BUCKETS 112
 #define METRIC_UNIT_SHIFT 8 /* histogram.buckets: durations in units of 2^this ns; bucket u for u < 4, then four to each doubling */
-#define METRIC_SAMPLE 16 /* one system call of so many is timed, and of those that need no lock counted; those that slept count with their sleep all the same */
+#define METRIC_SAMPLE 64 /* one system call of so many is timed, and of those that need no lock counted; those that slept count with their sleep all the same */
 #define QUEUE_COMMITTED 0x80000000u /* a record's head: it is whole */
 #define QUEUE_PAD 0x40000000 /* a record's head: nothing, up to the end of the ring */
 #define QUEUE_HEAD_BYTES 8
