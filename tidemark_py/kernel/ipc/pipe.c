@@ -1,7 +1,8 @@
 /* pipe: pipes and fifos (pipe(7), fifo(7), pipe(2), F_SETPIPE_SZ of fcntl(2)).
  *
  * Owns: struct pipe, a stream (core/queue.h) that starts empty and grows by doubling up to its limit (64 KiB unless
- * F_SETPIPE_SZ), so that an idle pipe costs one small allocation. Its ends belong to whoever holds the kernel lock. Called by sys/pipe.c, by file/ for S_IFIFO, by procfs for names.
+ * F_SETPIPE_SZ), so that an idle pipe costs one small allocation. Its ends belong to whoever holds the kernel lock.
+ * Called by sys/pipe.c, by file/ for S_IFIFO, by procfs for names.
  * Writes of at most PIPE_BUF bytes are atomic. A write without readers returns -EPIPE; sys/ raises SIGPIPE.
  * Wake-ups go out on edges only, as Linux does it: readers when data appears in an empty pipe, writers when PIPE_BUF
  * bytes are free again. (A pipe that somebody polls wakes at every write: edge-triggered epoll counts on it.)
