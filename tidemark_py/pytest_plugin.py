@@ -24,11 +24,6 @@ import pytest
 
 __all__ = ["Tidemark", "tidemark", "tidemark_machine", "tidemark_page", "tidemark_server"]
 
-HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 PACKAGE = Path(__file__).resolve().parent
 LEFT_OUT = {"kernel", "dev", "__pycache__"}
@@ -90,7 +85,9 @@ class Tidemark:
 @pytest.fixture(scope="session")
 def tidemark_server(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Path]]:
     """(pytest-pyodide's server with the isolation headers, the folder it serves)"""
-    server = pytest.importorskip("pytest_pyodide.server", reason="tidemark_page needs pytest-pyodide")
+    pytest.importorskip("pytest_pyodide.server", reason="tidemark_page needs pytest-pyodide")
+    from .pytest_server import isolated_server
+
     dist = Path(request.config.option.dist_dir).resolve()
     if not (dist / "pyodide.mjs").exists():
         pytest.fail(f"--dist-dir {dist} has no pyodide.mjs: unpack a Pyodide release or its npm package there")
@@ -100,7 +97,7 @@ def tidemark_server(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Path]
             (folder / path.name).symlink_to(path)
         (folder / "tidemark.zip").unlink(missing_ok=True)
         (folder / "tidemark.zip").write_bytes(_package())
-        with server.spawn_web_server(folder, extra_headers=HEADERS) as served:
+        with isolated_server(folder) as served:
             yield served, folder
 
 

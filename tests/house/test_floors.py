@@ -34,6 +34,7 @@ PYTHON_FLOOR = {
     "runtime": 6,
     "sdk": 7,
     "shims": 7,
+    "pytest_server": 0,
     "pytest_plugin": 8,
     "__init__": 9,
 }

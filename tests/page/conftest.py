@@ -15,22 +15,16 @@ from typing import Any
 import pytest
 from pytest_pyodide.config import get_global_config
 from pytest_pyodide.fixture import selenium_common
-from pytest_pyodide.server import spawn_web_server
 
 from tidemark_py.dev import layer_build, pyodide_files
 from tidemark_py.dev.server import Server
 from tidemark_py.layers.lazy import index_file
+from tidemark_py.pytest_server import isolated_server
 
 from .elements import Pages
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = ROOT / "build" / "page"
-HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "no-cache",
-}
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -92,7 +86,7 @@ def web_server_main(request: pytest.FixtureRequest) -> Iterator[Any]:
     (SERVED / "nowhere.tdx").write_bytes(index_file(lazy_layer, "nothing-is-here"))
     request.config.option.dist_dir = SERVED
     get_global_config().set_flags("chrome", [*get_global_config().get_flags("chrome"), *FLAGS])
-    with spawn_web_server(SERVED, extra_headers=HEADERS) as served:
+    with isolated_server(SERVED, **{"Cache-Control": "no-cache"}) as served:
         yield served
 
 

@@ -132,7 +132,9 @@ try:
     frame = await asyncio.wait_for(reader.next(), 10)
 except EOFError:  # of the killed one, when the next has not begun yet
     frame = await asyncio.wait_for(reader.next(), 10)
-[numbers == sorted(set(numbers)), code, reader.live or await again.wait(), frame.width, bytes(frame.data[:4]) != b""]
+ended = await again.wait()
+await until(lambda: not reader.live)
+[numbers == sorted(set(numbers)), code, ended, frame.width, bytes(frame.data[:4]) != b""]
 """,
     )
     assert got == [True, -9, 0, 3, True]

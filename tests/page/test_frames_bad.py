@@ -73,14 +73,19 @@ end = time.monotonic() + 60
 while painter == "GlPainter" and (await shown.stats())["frames"] == drawn and time.monotonic() < end:
     await asyncio.sleep(0.02)
 after = (await shown.read())[(40 * 64 + 32) * 4 + 3]
+asked = [asyncio.ensure_future(shown.read()), asyncio.ensure_future(shown.stats())]
+await asyncio.sleep(0)
 shown.close()
-[done.returncode, newest, before, after, painter, [t for t in told if t["t"] == "failed"]]
+asked.append(asyncio.ensure_future(shown.read()))
+said = [str(e) for e in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)]
+[done.returncode, newest, before, after, painter, [t for t in told if t["t"] == "failed"], said]
 """,
         120,
     )
     assert got[0] == 0 and got[1] >= 29, got
     assert got[2] == 255 and got[5] == [], got
     assert got[3] == 255 or got[4] != "GlPainter", got
+    assert len(got[6]) == 3 and all("was closed" in said for said in got[6]), got
 
 
 def test_the_queue_s_python_end(page: Page) -> None:

@@ -188,7 +188,7 @@ class FrameConsumer(Protocol):
 
 
 class FrameRenderer(Protocol):
-    """A channel on a canvas: a renderer worker."""
+    """A channel on a canvas: a renderer worker. What is asked of one that failed or was closed raises TidemarkError."""
 
     @property
     def closed(self) -> bool:

@@ -10,7 +10,7 @@ import js
 from pyodide.ffi import JsException, create_proxy, to_js
 
 from ..abi.gen.abi import FrameFormat, FrameKind
-from ..errors import StaleHandleError
+from ..errors import StaleHandleError, TidemarkError
 from .contract import Frame
 from .values import js_object, text_of
 
@@ -112,17 +112,31 @@ class Renderer:
 
     def _message(self, data: Any) -> None:
         told: dict[str, Any] = data.to_py(depth=1)
+        if told["t"] == "failed":
+            self._failed(told["text"])
+            return
         waiting = self._waiting.get(told["t"])
         if waiting:
-            waiting.pop(0).set_result(told)
+            if not (future := waiting.pop(0)).done():
+                future.set_result(told)
         elif waiting is None and self._heard is not None:
             self._heard(told)
 
     def _failed(self, text: str) -> None:
+        self._give_up(f"the renderer failed: {text}")
         if self._heard is not None:
             self._heard({"t": "failed", "text": text})
 
+    def _give_up(self, why: str) -> None:
+        """Nobody answers any more."""
+        for waiting in self._waiting.values():
+            while waiting:
+                if not (future := waiting.pop(0)).done():
+                    future.set_exception(TidemarkError(why))
+
     def _ask(self, message: str, answer: str) -> asyncio.Future[dict[str, Any]]:
+        if self._worker is None:
+            raise TidemarkError("the renderer was closed: rt.frames.show() makes another, on another canvas")
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[answer].append(future)
         self._worker.post(js_object({"t": message}))
@@ -157,6 +171,7 @@ class Renderer:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.terminate()
+            self._give_up("the renderer was closed before it answered")
 
 
 class JsFrameHost:

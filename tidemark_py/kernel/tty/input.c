@@ -1,6 +1,7 @@
 /* /dev/input/event0 (keyboard), event1 (pointer: absolute, with buttons and a wheel) and mice, as linux/input.h and the
  * kernel's input documentation have them. Events come from the page (input_event_post) and go to every open description
- * of the device; a reader that is too slow loses what it has and is told by SYN_DROPPED.
+ * of the device; a reader that is too slow loses what it has and is told by SYN_DROPPED: what waits for it is dropped by
+ * its producer, which no queue of core/queue.h does, so a client's events are an array under the lock.
  * event1's coordinates are pixels of the screen: its range is the framebuffer's size. mice speaks three-byte PS/2.
  * Missing: EV_REP settings, LEDs, multi-touch slots (one touch is the pointer), EVIOCGRAB of more than one client. */
 #include "screen.h"
