@@ -250,6 +250,18 @@ def test_a_second_tab_does_not_overwrite_what_the_first_keeps(browser: Browser, 
     second.close()
 
 
+def test_what_a_tab_that_ended_in_its_first_save_left_is_nothing(page: Page, pages: Pages) -> None:
+    url = pages.url(f'<tidemark-terminal {BUSYBOX} persist="test-empty"></tidemark-terminal>')
+    page.goto(pages.url("<p>no machine</p>"))
+    page.evaluate("""(async () => {
+        const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle("tidemark-saved", { create: true });
+        await folder.getFileHandle("test-empty.saved", { create: true });
+    })()""")
+    page.goto(url)
+    ready(page)
+
+
 def test_no_room_is_said_with_the_figures(page: Page, pages: Pages) -> None:
     page.goto(pages.url(f'<tidemark-terminal {BUSYBOX} persist="test-quota"></tidemark-terminal>'))
     ready(page)

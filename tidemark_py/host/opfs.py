@@ -91,7 +91,7 @@ async def read(name: str) -> bytes | None:
         if e.name == "NotFoundError":
             return None
         raise OSError(errno.EIO, f"saved files could not be read ({e})", name) from None
-    return await read_handle(handle, name)
+    return await read_handle(handle, name) or None  # empty: a tab ended in the middle of the first write()
 
 
 async def read_handle(handle: Any, name: str = "") -> bytes:
